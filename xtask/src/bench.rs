@@ -1,0 +1,26 @@
+//! The speed figures of `docs/benchmarks.md`.
+
+use anyhow::Result;
+
+use crate::{demo, shell::Workspace};
+
+/// `extra` goes to the benchmark: names of the figures to measure.
+pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
+    demo::build(workspace)?;
+    let mut command = workspace.cargo();
+    command
+        .args([
+            "bench",
+            "--locked",
+            "--package",
+            "phagen-server",
+            "--bench",
+            "figures",
+            "--",
+        ])
+        .args(extra);
+    command
+        .env("PHAGEN_BENCH_SHARE", workspace.share())
+        .env("PHAGEN_BENCH_BINARY", workspace.binary());
+    crate::shell::run(&mut command)
+}

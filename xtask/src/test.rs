@@ -1,0 +1,41 @@
+//! Every test: the host's and the guests', natively and against built components.
+
+use anyhow::Result;
+
+use crate::{
+    guests, share,
+    shell::{Workspace, say},
+    tools,
+};
+
+pub(crate) fn run_nextest(workspace: &Workspace, extra: &[String]) -> Result<()> {
+    let nextest = tools::nextest(workspace)?;
+    let mut command = std::process::Command::new(nextest);
+    command
+        .current_dir(&workspace.root)
+        .args(["nextest", "run", "--workspace", "--locked"])
+        .args(extra)
+        .env("PHAGEN_TEST_GUESTS", workspace.components())
+        .env("CARGO_TARGET_DIR", &workspace.target);
+    crate::shell::run(&mut command)
+}
+
+/// `extra` goes to nextest: a filter, `--no-capture` and the like.
+pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
+    tools::require_c_compiler()?;
+    say("building the plugins");
+    guests::build(workspace)?;
+    guests::build_unruly(workspace)?;
+    share::lay_out(workspace)?;
+    say("running the tests");
+    run_nextest(workspace, extra)?;
+    if extra.is_empty() {
+        say("running the examples in the documentation");
+        crate::shell::run(
+            workspace
+                .cargo()
+                .args(["test", "--doc", "--workspace", "--locked"]),
+        )?;
+    }
+    Ok(())
+}
