@@ -11,7 +11,8 @@ use crate::{
 pub(crate) const SHIPPED: [&str; 3] = ["corpus-source", "evidence-reranker", "mesh-mapper"];
 
 /// Guests under `host/plugin/tests/guests` that loop, allocate and trap.
-const UNRULY: [&str; 1] = ["unruly-guest"];
+const UNRULY: [&str; 4] =
+    ["trespasser-guest", "unruly-guest", "unruly-mapper", "unruly-reranker"];
 
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     build_packages(workspace, &SHIPPED)
