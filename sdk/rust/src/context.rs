@@ -1,0 +1,86 @@
+//! What a plugin is given: its configuration, its artifact and, for sources, the host's corpus.
+
+use crate::{
+    Attribute, CorpusRequest, Failure, Page,
+    host::{ArtifactHandle, Host},
+};
+
+/// What a plugin is given at `init`, and a source at every search.
+pub struct Context {
+    config: Vec<Attribute>,
+    host: Host,
+}
+
+impl Context {
+    pub(crate) fn new(config: Vec<Attribute>, host: Host) -> Self {
+        Self { config, host }
+    }
+
+    /// The value that the slot's configuration gives `key`.
+    pub fn config(&self, key: &str) -> Option<&str> {
+        let attribute = self.config.iter().find(|a| a.key == key)?;
+        Some(&attribute.value)
+    }
+
+    /// The slot's artifact; `not-found` when it has none, `denied` when it is not granted.
+    pub fn artifact(&self) -> Result<Artifact, Failure> {
+        self.host.open_artifact().map(|handle| Artifact { handle })
+    }
+
+    /// Searches the host's own corpus; `denied` when the slot is not granted it.
+    ///
+    /// Only sources may. A mapper or a reranker that calls this imports what its world does not
+    /// hold, and the host refuses to install it.
+    pub fn search_corpus(&self, request: &CorpusRequest) -> Result<Page, Failure> {
+        self.host.search_corpus(request)
+    }
+}
+
+/// Weights or tables that an operator paired with the plugin, read-only.
+pub struct Artifact {
+    handle: ArtifactHandle,
+}
+
+impl Artifact {
+    /// Bytes that [`Artifact::read_all`] asks for at a time, so that no single call to the host
+    /// nears the host's limit on what one call may carry.
+    const CHUNK_BYTES: u32 = 1 << 20;
+
+    /// Such as `reranker-default`.
+    pub fn name(&self) -> String {
+        self.handle.name()
+    }
+
+    /// blake3 of the bytes, 64 hexadecimal digits.
+    pub fn digest(&self) -> String {
+        self.handle.digest()
+    }
+
+    /// Length in bytes.
+    pub fn size(&self) -> u64 {
+        self.handle.size()
+    }
+
+    /// At most `len` bytes from `offset`; fewer at the end; `invalid-input` past the end.
+    pub fn read(&self, offset: u64, len: u32) -> Result<Vec<u8>, Failure> {
+        self.handle.read(offset, len)
+    }
+
+    /// All of it.
+    pub fn read_all(&self) -> Result<Vec<u8>, Failure> {
+        let size = self.size();
+        let mut bytes = self.read(0, Self::CHUNK_BYTES)?;
+        while (bytes.len() as u64) < size {
+            let chunk = self.read(bytes.len() as u64, Self::CHUNK_BYTES)?;
+            if chunk.is_empty() {
+                return Err(Failure::internal(format!(
+                    "artifact `{}` ended at byte {} of {size}",
+                    self.name(),
+                    bytes.len()
+                )));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,65 @@
+//! World `reranker`.
+
+use std::marker::PhantomData;
+
+use super::{load, with};
+use crate::{
+    Attribute, Candidate, Failure, Query, Reranker,
+    bindings::{
+        lifecycle::exports::phagen::plugin::lifecycle,
+        reranking::exports::phagen::plugin::reranking,
+    },
+};
+
+/// What [`export_reranker!`](crate::export_reranker) exports.
+pub struct RerankerGuest<P>(PhantomData<P>);
+
+impl<P: Reranker> RerankerGuest<P> {
+    /// Exists only if the plugin's type fits: how a native build checks it.
+    pub const FITS: () = ();
+}
+
+impl<P: Reranker> lifecycle::Guest for RerankerGuest<P> {
+    fn describe() -> Vec<Attribute> {
+        P::describe().attributes()
+    }
+
+    fn init(config: Vec<Attribute>) -> Result<(), Failure> {
+        load(config, P::init)
+    }
+
+    fn self_test() -> Result<(), Failure> {
+        with(|loaded| P::self_test(&loaded.plugin))
+    }
+}
+
+impl<P: Reranker> reranking::Guest for RerankerGuest<P> {
+    /// The contract gives this call no way to fail: before `init` there are no names.
+    fn feature_names() -> Vec<String> {
+        with(|loaded| Ok(P::feature_names(&loaded.plugin))).unwrap_or_default()
+    }
+
+    fn features(query: Query, candidates: Vec<Candidate>) -> Result<Vec<Vec<f32>>, Failure> {
+        with(|loaded| P::features(&loaded.plugin, &query, &candidates))
+    }
+
+    fn score(query: Query, candidates: Vec<Candidate>) -> Result<Vec<f32>, Failure> {
+        with(|loaded| P::score(&loaded.plugin, &query, &candidates))
+    }
+}
+
+/// Exports a type that implements [`Reranker`](crate::Reranker) as a component of world `reranker`. A
+/// native build exports nothing and only checks the type.
+#[macro_export]
+macro_rules! export_reranker {
+    ($plugin:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type Exported = $crate::export::RerankerGuest<$plugin>;
+            $crate::bindings::lifecycle::export!(Exported with_types_in $crate::bindings::lifecycle);
+            $crate::bindings::reranking::export!(Exported with_types_in $crate::bindings::reranking);
+        };
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = $crate::export::RerankerGuest::<$plugin>::FITS;
+    };
+}
