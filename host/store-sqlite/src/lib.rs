@@ -1,0 +1,70 @@
+//! The store on SQLite: one file, one machine, no server.
+//!
+//! One connection writes and a few read, so that a writer never waits for another inside this
+//! process and readers never wait at all. Every statement is static text and runs in the
+//! conformance suite of `phagen-store`. Never used on a network file system: SQLite's locks do not
+//! hold there.
+
+mod open;
+mod queue;
+mod registry;
+mod row;
+mod vote;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use phagen_store::{Store, StoreError};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use row::{failed, time};
+
+/// The driver. Cheap to share behind an `Arc`; [`SqliteStore::close`] it before the process ends.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the database file at `path`, makes it and its folders when they are missing, and
+    /// applies the migrations it has not seen.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let (writer, readers) = open::open(path).await?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Waits for what is under way, then folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// Takes the write lock at once: a transaction that reads first and locks later can find that
+    /// another process wrote in between.
+    async fn begin(&self, tried: &'static str) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.writer
+            .begin_with("begin immediate")
+            .await
+            .map_err(failed(tried))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn ping(&self) -> Result<DateTime<Utc>, StoreError> {
+        let now = sqlx::query_scalar("select now from clock")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(failed("tell the time"))?;
+        time("clock", now)
+    }
+
+    async fn schema_version(&self) -> Result<i64, StoreError> {
+        sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(failed("read the schema version"))
+    }
+}

@@ -1,0 +1,113 @@
+//! The suite that every driver must pass, one story a test. Nothing here sleeps, and nothing here
+//! knows SQL: where time must have gone by, the driver's [`Harness`] moves the row.
+//!
+//! A driver runs all of it by one line, [`every_story!`](crate::every_story).
+
+pub mod backlog;
+pub mod cancelling;
+pub mod claiming;
+pub mod ending;
+pub mod enqueueing;
+pub mod events;
+pub mod fencing;
+pub mod finding;
+pub mod listing;
+pub mod reaping;
+pub mod registry;
+pub mod specimen;
+pub mod vitals;
+pub mod votes;
+pub mod walk;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use phagen_domain::job::JobId;
+
+use crate::Store;
+
+/// A driver on a fresh and empty database, and the three things time would do to it.
+#[async_trait]
+pub trait Harness: Send + Sync {
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// Moves the end of a running job's lease into the past.
+    async fn expire_lease(&self, job: JobId);
+
+    /// Moves `run_at` of a queued job into the past.
+    async fn make_due(&self, job: JobId);
+
+    /// Makes an idempotency key as old as keys get.
+    async fn expire_key(&self, key: &str);
+}
+
+/// Writes one test for each story. `$make` is a path to an `async fn() -> impl Harness`.
+#[macro_export]
+macro_rules! every_story {
+    ($make:path) => {
+        $crate::every_story! { @each $make;
+            backlog::a_thousand_jobs_are_claimed_in_order,
+            backlog::reaping_takes_back_more_than_a_batch,
+            cancelling::a_queued_job_is_cancelled_at_once,
+            cancelling::a_running_job_is_asked_and_acknowledges,
+            cancelling::a_finished_job_is_not_cancelled,
+            cancelling::an_unknown_job_is_not_cancelled,
+            cancelling::a_result_that_comes_first_is_kept,
+            cancelling::a_job_to_be_cancelled_is_not_tried_again,
+            cancelling::a_job_to_be_cancelled_is_not_handed_back,
+            claiming::claim_takes_the_oldest_due_job,
+            claiming::claim_of_an_empty_queue_is_none,
+            claiming::claim_leaves_scheduled_jobs,
+            claiming::claim_skips_leased_jobs,
+            claiming::claim_counts_the_attempt,
+            claiming::two_claimers_never_share_a_job,
+            ending::a_retryable_failure_waits_its_delay,
+            ending::a_final_failure_ends_at_once,
+            ending::the_last_attempt_fails_for_good,
+            ending::release_does_not_count_the_attempt,
+            enqueueing::a_repeated_request_is_replayed,
+            enqueueing::a_key_of_another_request_is_refused,
+            enqueueing::a_key_runs_out_after_a_day,
+            enqueueing::fifty_requests_with_one_key_make_one_job,
+            events::events_tell_the_story_without_gap,
+            events::events_begin_after_the_last_one_seen,
+            events::a_failure_and_a_release_are_told,
+            fencing::a_lost_lease_changes_nothing,
+            fencing::a_forged_lease_changes_nothing,
+            fencing::an_ended_job_takes_no_further_write,
+            fencing::a_heartbeat_extends_each_lease,
+            fencing::a_heartbeat_tells_which_leases_were_lost,
+            fencing::an_endless_lease_is_granted,
+            finding::each_state_is_found_as_it_is,
+            finding::a_result_comes_back_whole,
+            finding::progress_is_the_newest_of_this_attempt,
+            finding::an_unknown_job_is_none,
+            listing::pages_are_disjoint_complete_and_newest_first,
+            listing::filters_narrow_by_state_and_molecule,
+            listing::a_bad_cursor_is_refused,
+            listing::the_queue_is_counted,
+            reaping::an_expired_lease_is_queued_again_after_its_delay,
+            reaping::a_held_lease_is_left_alone,
+            reaping::a_poison_job_ends_failed,
+            reaping::an_expired_job_that_was_to_be_cancelled_is_cancelled,
+            registry::slots_are_seeded_once,
+            registry::a_change_needs_the_generation_it_read,
+            registry::of_many_changes_of_one_generation_one_wins,
+            registry::a_slot_follows_its_builtin_plugin,
+            registry::an_artifact_is_recorded_once,
+            vitals::the_database_tells_its_time,
+            vitals::the_schema_has_a_version,
+            votes::the_last_vote_wins,
+            votes::a_vote_outlives_its_job,
+            votes::votes_add_up_across_jobs,
+            walk::random_walks_never_leave_the_state_machine,
+        }
+    };
+    (@each $make:path; $($theme:ident::$story:ident,)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $story() {
+            let harness = $make().await;
+            $crate::conformance::$theme::$story(&harness).await;
+        }
+    )*};
+}

@@ -1,0 +1,85 @@
+//! The database as the rest of the house sees it: one trait, one state machine, one conformance
+//! suite. The database is the truth; nothing here knows SQL, and no driver knows HTTP.
+//!
+//! # The life of a job
+//!
+//! `queued → running → succeeded | failed | cancelled`. Queued with `run_at` in the future is
+//! scheduled, or waits for its retry. A discarded job is `failed` with `retryable: false`.
+//! An attempt counts when it is claimed, so that a guest that kills the process uses one up. Every
+//! write of a worker carries its lease token; a token that is no longer the row's changes nothing
+//! and answers [`StoreError::LeaseLost`]. Queue times come from the database's own clock, in whole
+//! milliseconds.
+//!
+//! A cancellation that was asked for ends the job at the next step that would have let it run on:
+//! its acknowledgement, a retryable failure, a release or the reaper. A worker that finishes first
+//! has won, and the result is kept.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod queue;
+mod registry;
+mod vote;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use phagen_domain::job::{JobId, JobStatus};
+
+pub use queue::{
+    CancelOutcome, ClaimedJob, Enqueued, IdempotencyKey, JobEvent, JobFilter, JobPage, JobSummary,
+    NewJob, QueueStats, QueueStore, Renewal, RetryPolicy,
+};
+pub use registry::{RegistryStore, SlotChange};
+pub use vote::{FeedbackStats, FeedbackStore};
+
+/// What went wrong, for the caller to branch on.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("lease on job `{0}` was lost: another worker may hold it, or it ended")]
+    LeaseLost(JobId),
+    #[error("job `{0}` does not exist")]
+    UnknownJob(JobId),
+    #[error("job `{id}` is already {}", status.as_str())]
+    AlreadyFinished { id: JobId, status: JobStatus },
+    #[error("idempotency key `{0}` was used for another request")]
+    KeyReused(String),
+    #[error("slot `{0}` does not exist")]
+    UnknownSlot(String),
+    #[error(
+        "slot `{slot}` is at generation {found}, not {expected}: read it again, then repeat the change"
+    )]
+    GenerationMoved {
+        slot: String,
+        expected: u64,
+        found: u64,
+    },
+    #[error("`{0}` is not a cursor of this listing")]
+    InvalidCursor(String),
+    #[error("row of `{table}` cannot be read: {reason}")]
+    CorruptRow { table: &'static str, reason: String },
+    #[error("database `{path}` cannot be used: {reason}")]
+    Unusable { path: String, reason: String },
+    #[error(
+        "database `{path}` has schema {found}, and this binary knows none newer than {known}: upgrade phagen, or name another `data_dir`"
+    )]
+    NewerSchema {
+        path: String,
+        found: i64,
+        known: i64,
+    },
+    #[error("database failed to {tried}")]
+    Database {
+        tried: &'static str,
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Everything a driver offers.
+#[async_trait]
+pub trait Store: QueueStore + RegistryStore + FeedbackStore {
+    /// Cheapest proof that the database answers: its own current time.
+    async fn ping(&self) -> Result<DateTime<Utc>, StoreError>;
+
+    /// Version of the newest migration that has been applied.
+    async fn schema_version(&self) -> Result<i64, StoreError>;
+}
