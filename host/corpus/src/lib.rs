@@ -1,0 +1,26 @@
+//! Documents in, passages out: what this house knows without asking the world.
+//!
+//! A [`Corpus`] is a folder with a Tantivy index. [`Corpus::import`] reads documents line by line,
+//! in the shapes that [`shape`](mod@shape) describes, cuts them into passages and skips what has
+//! not changed; [`Corpus::search`] answers with one piece of evidence per citation. This room never
+//! judges what it finds, never asks the network, and never shows half an import: a file is one
+//! commit, and a reader sees the state before it or after it.
+
+pub mod shape;
+
+mod analyser;
+mod corpus;
+mod cursor;
+mod document;
+mod error;
+mod import;
+mod index;
+mod lines;
+mod passage;
+mod search;
+mod stats;
+
+pub use corpus::Corpus;
+pub use error::CorpusError;
+pub use import::{BadLine, ImportProgress, ImportReport};
+pub use stats::{CorpusStats, KindStats};
