@@ -1,0 +1,13 @@
+//! Arithmetic on domain values: how good an order is, and how findings add up to suggestions.
+//!
+//! Everything here is a pure function of its arguments. No IO, no clock, no chance, no plugin.
+
+mod fusion;
+mod measure;
+mod rollup;
+mod selection;
+
+pub use fusion::noisy_or;
+pub use measure::{ndcg_at, pair_accuracy, recall_at, reciprocal_rank};
+pub use rollup::{EvidenceStance, RollUp, is_ancestor, roll_up};
+pub use selection::select;
