@@ -76,6 +76,11 @@ impl Harness {
         })
     }
 
+    /// The context alone, for a test or a benchmark that calls `init` itself.
+    pub fn context(self) -> Context {
+        Context::new(self.config, self.host)
+    }
+
     /// Builds a source.
     pub fn source<P: Source>(self) -> Result<TestSource<P>, Failure> {
         TestSource::new(Context::new(self.config, self.host))

@@ -69,6 +69,11 @@ impl<P: Mapper> TestMapper<P> {
         Ok(findings)
     }
 
+    /// The plugin itself, for a benchmark that leaves the contract's checks out.
+    pub fn plugin(&self) -> &P {
+        &self.plugin
+    }
+
     /// Calls [`Mapper::self_test`].
     pub fn self_test(&self) -> Result<(), Failure> {
         self.log.record(|| self.plugin.self_test())
@@ -116,6 +121,11 @@ impl<P: Reranker> TestReranker<P> {
         let scores = self.log.record(|| self.plugin.score(query, candidates))?;
         check::scores(&scores, candidates.len())?;
         Ok(scores)
+    }
+
+    /// The plugin itself, for a benchmark that leaves the contract's checks out.
+    pub fn plugin(&self) -> &P {
+        &self.plugin
     }
 
     /// Calls [`Reranker::self_test`].

@@ -1,0 +1,31 @@
+//! Why an analysis ends without a result. A source, mapper or reranker that fails is no such
+//! reason: it degrades the result.
+
+use crate::structure::SmilesError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AnalysisError {
+    #[error("source `{asked}` does not exist; there are `{}`", known.join("`, `"))]
+    UnknownSource { asked: String, known: Vec<String> },
+    #[error("the structure of `{molecule}` cannot be read")]
+    Smiles {
+        molecule: String,
+        #[source]
+        cause: SmilesError,
+    },
+    #[error("{what} cannot be written as a cache key")]
+    Key {
+        what: &'static str,
+        #[source]
+        cause: serde_json::Error,
+    },
+}
+
+impl AnalysisError {
+    /// Whether the same job may succeed later. None of these heals by itself.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::UnknownSource { .. } | Self::Smiles { .. } | Self::Key { .. } => false,
+        }
+    }
+}

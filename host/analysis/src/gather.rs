@@ -1,0 +1,277 @@
+//! The second step: every asked source, side by side, each with its deadline and through the
+//! cache. A source that fails is listed and costs the job nothing else. What does not name the
+//! molecule is left out here, so that no later step sees it.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::future::join_all;
+use phagen_cache::{Cache, CacheClass, CacheKey, Cached};
+use phagen_domain::{
+    digest::Digest,
+    evidence::{Candidate, Signal},
+    plugin::SlotName,
+    query::Query,
+    result::{SourceReport, SourceStatus},
+};
+use phagen_plugin::{ActiveSlot, PluginError};
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use crate::{error::AnalysisError, names::Names, sketch::Sketch};
+
+/// Most pages read of one source's answer.
+const MAX_PAGES: usize = 4;
+
+/// Most candidates asked for in one page; the corpus gives no more.
+const MAX_PAGE_CANDIDATES: u32 = 200;
+
+/// Candidates gathered for each that is kept, so that the reranker has something to choose from.
+const CANDIDATES_PER_KEPT: u32 = 2;
+
+/// What is asked of the sources.
+pub(crate) struct Request<'a> {
+    pub query: &'a Query,
+    pub names: &'a Names,
+    /// Pieces of evidence kept per kind.
+    pub limit: u32,
+    pub deadline: Duration,
+    pub corpus_generation: u64,
+}
+
+/// What one source answered, cleared of what does not name the molecule. This is what is cached.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub n_returned: u32,
+    pub n_off_topic: u32,
+    /// In the source's order.
+    pub found: Vec<Found>,
+}
+
+/// A candidate that names the molecule, with only the passages that speak of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Found {
+    pub candidate: Candidate,
+    /// Of the candidate as it stands here.
+    pub digest: Digest,
+    /// Of the whole text as it came.
+    pub sketch: Sketch,
+}
+
+/// One source after it was asked, or not.
+pub(crate) struct Asked<'a> {
+    pub slot: &'a ActiveSlot,
+    pub answer: Option<Arc<Answer>>,
+    pub report: SourceReport,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum GatherError {
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    #[error("no answer within {0:?}")]
+    Deadline(Duration),
+}
+
+/// Asks the sources that `wanted` names, or all, and reports on every one, in the set's order.
+pub(crate) async fn gather<'a>(
+    request: &Request<'_>,
+    sources: &'a [ActiveSlot],
+    wanted: Option<&[SlotName]>,
+    cache: &Cache,
+) -> Result<Vec<Asked<'a>>, AnalysisError> {
+    if let Some(unknown) = wanted
+        .unwrap_or_default()
+        .iter()
+        .find(|name| sources.iter().all(|source| source.slot.name != **name))
+    {
+        return Err(AnalysisError::UnknownSource {
+            asked: unknown.to_string(),
+            known: sources.iter().map(|s| s.slot.name.to_string()).collect(),
+        });
+    }
+    let answers = sources.iter().map(|source| async {
+        if wanted.is_some_and(|wanted| !wanted.contains(&source.slot.name)) {
+            return Ok(Asked::not_asked(source));
+        }
+        ask(request, source, cache).await
+    });
+    join_all(answers).await.into_iter().collect()
+}
+
+/// What a guest's answer depends on besides its request.
+pub(crate) fn key_of(operation: &str, slot: &ActiveSlot) -> Result<CacheKey, AnalysisError> {
+    let slot = &slot.slot;
+    CacheKey::new(operation)
+        .digest(&slot.plugin_digest)
+        .optional_digest(slot.artifact_digest.as_ref())
+        .value(&(&slot.config, slot.grant))
+        .map_err(|cause| AnalysisError::Key {
+            what: "the configuration of a slot",
+            cause,
+        })
+}
+
+async fn ask<'a>(
+    request: &Request<'_>,
+    source: &'a ActiveSlot,
+    cache: &Cache,
+) -> Result<Asked<'a>, AnalysisError> {
+    let started = Instant::now();
+    let key = key_of("source.search", source)?
+        .value(&(request.query, request.limit))
+        .map_err(|cause| AnalysisError::Key {
+            what: "the query",
+            cause,
+        })?
+        .generation(request.corpus_generation)
+        .finish();
+    let load = async {
+        tokio::time::timeout(request.deadline, read_pages(request, source))
+            .await
+            .map_err(|_| GatherError::Deadline(request.deadline))?
+            .map_err(GatherError::from)
+    };
+    let answer = cache.get_or_load(CacheClass::Retrieval, key, load).await;
+    Ok(Asked::answered(source, answer, started.elapsed()))
+}
+
+async fn read_pages(request: &Request<'_>, source: &ActiveSlot) -> Result<Answer, PluginError> {
+    let n_wanted = request.limit.saturating_mul(CANDIDATES_PER_KEPT);
+    let mut answer = Answer {
+        n_returned: 0,
+        n_off_topic: 0,
+        found: Vec::new(),
+    };
+    let mut seen = BTreeSet::new();
+    let mut cursor: Option<String> = None;
+    for _ in 0..MAX_PAGES {
+        let page = source
+            .search(
+                request.query,
+                n_wanted.min(MAX_PAGE_CANDIDATES),
+                cursor.as_deref(),
+            )
+            .await?;
+        for candidate in page.candidates {
+            if !seen.insert(candidate.evidence.evidence_id.clone()) {
+                continue;
+            }
+            answer.n_returned += 1;
+            match on_topic(candidate, request.names, answer.n_returned) {
+                Some(found) => answer.found.push(found),
+                None => answer.n_off_topic += 1,
+            }
+        }
+        let has_enough = answer.found.len() >= n_wanted as usize;
+        if page.cursor.is_none() || page.cursor == cursor || has_enough {
+            break;
+        }
+        cursor = page.cursor;
+    }
+    Ok(answer)
+}
+
+/// Keeps a candidate that names the molecule: whole when its title does, else only the passages
+/// that do.
+fn on_topic(mut candidate: Candidate, names: &Names, rank: u32) -> Option<Found> {
+    let sketch = Sketch::of(&candidate.evidence);
+    let naming = names.find_in(&candidate.evidence)?;
+    if !naming.subject {
+        let mut named = naming.passages.iter();
+        candidate
+            .evidence
+            .passages
+            .retain(|_| named.next().is_some_and(|named| *named));
+    }
+    if candidate.signals.iter().all(|s| s.name != "source_rank") {
+        candidate.signals.push(Signal {
+            name: "source_rank".to_owned(),
+            value: as_f32(rank),
+        });
+    }
+    let written = serde_json::to_vec(&candidate).unwrap_or_default();
+    Some(Found {
+        digest: Digest::of(&written),
+        sketch,
+        candidate,
+    })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "ranks stay far below 2^24, where f32 is exact"
+)]
+pub(crate) fn as_f32(rank: u32) -> f32 {
+    rank as f32
+}
+
+impl<'a> Asked<'a> {
+    fn not_asked(slot: &'a ActiveSlot) -> Self {
+        Self {
+            slot,
+            answer: None,
+            report: report(slot, SourceStatus::NotAsked),
+        }
+    }
+
+    fn answered(
+        slot: &'a ActiveSlot,
+        answer: Result<Cached<Answer>, Arc<GatherError>>,
+        took: Duration,
+    ) -> Self {
+        let milliseconds = took.as_secs_f64() * 1_000.0;
+        match answer {
+            Ok(Cached { value, cached }) => {
+                let status = if value.n_returned == 0 {
+                    SourceStatus::Empty
+                } else {
+                    SourceStatus::Found
+                };
+                let report = SourceReport {
+                    n_returned: value.n_returned,
+                    n_off_topic: value.n_off_topic,
+                    milliseconds,
+                    cached,
+                    ..report(slot, status)
+                };
+                Self {
+                    slot,
+                    answer: Some(value),
+                    report,
+                }
+            }
+            Err(error) => {
+                let name = &slot.slot.name;
+                warn!(slot = %name, error = %error, "source `{name}` failed; the job goes on");
+                Self {
+                    slot,
+                    answer: None,
+                    report: SourceReport {
+                        milliseconds,
+                        error: Some(error.to_string()),
+                        ..report(slot, SourceStatus::Failed)
+                    },
+                }
+            }
+        }
+    }
+}
+
+fn report(slot: &ActiveSlot, status: SourceStatus) -> SourceReport {
+    SourceReport {
+        slot: slot.slot.name.clone(),
+        plugin: slot.slot.plugin.clone(),
+        plugin_digest: slot.slot.plugin_digest,
+        status,
+        n_returned: 0,
+        n_off_topic: 0,
+        n_kept: 0,
+        milliseconds: 0.0,
+        cached: false,
+        error: None,
+    }
+}

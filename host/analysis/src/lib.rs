@@ -1,0 +1,37 @@
+//! The walk of a job: resolve → gather → merge → rerank → map → assess → narrate, one module each.
+//!
+//! A molecule goes in; ranked evidence, suggestions, a verdict and a story come out, every part of
+//! them tied to the text that it rests on. This room calls guests and reads lists; it never stores,
+//! never serves, and never invents: a molecule nobody knows ends with no evidence and says so.
+
+mod analysis;
+mod assess;
+mod claims;
+mod drug_list;
+mod error;
+mod gather;
+mod labels;
+mod mapping;
+mod merge;
+mod names;
+mod narrate;
+mod progress;
+mod quote_lock;
+mod read;
+mod rerank;
+mod resolve;
+mod sentence;
+mod sketch;
+mod structure;
+mod suggest;
+mod vocabulary;
+
+pub use analysis::{Analysis, AnalysisParts, AnalysisSettings};
+pub use assess::RULE_SET;
+pub use drug_list::{Drug, DrugList};
+pub use error::AnalysisError;
+pub use progress::{NoProgress, ProgressSink};
+pub use quote_lock::strike_broken_quotes;
+pub use read::ListError;
+pub use structure::{SmilesError, Structure, check_smiles, structure_svg};
+pub use vocabulary::MeshVocabulary;

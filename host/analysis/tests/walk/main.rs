@@ -1,0 +1,334 @@
+//! The whole walk of a job with the plugins and the data that ship.
+
+mod room;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use phagen_analysis::{AnalysisError, strike_broken_quotes};
+use phagen_cache::CacheSettings;
+use phagen_domain::{
+    assessment::Recommendation,
+    evidence::EvidenceKind,
+    finding::Stance,
+    job::Stage,
+    plugin::World,
+    result::{JobResult, SourceStatus},
+};
+use room::{Heard, Room, as_of, asked, source};
+use tokio::sync::OnceCell;
+
+/// The index is built once for all stories.
+static ROOM: OnceCell<Room> = OnceCell::const_new();
+
+fn uncached() -> CacheSettings {
+    CacheSettings {
+        enabled: false,
+        ..CacheSettings::default()
+    }
+}
+
+async fn room() -> &'static Room {
+    ROOM.get_or_init(|| async { Room::bundled() }).await
+}
+
+fn diseases(result: &JobResult, stance: Stance) -> Vec<&str> {
+    result
+        .repurposing_suggestions
+        .iter()
+        .filter(|suggestion| suggestion.stance == stance)
+        .map(|suggestion| suggestion.disease.as_str())
+        .collect()
+}
+
+#[tokio::test]
+async fn aspirin_gets_traceable_and_sensible_suggestions() {
+    let result = room().await.analyse(&asked("aspirin")).await;
+    assert!(!result.degraded, "{:?}", result.warnings);
+    assert!(result.evidence.values().map(Vec::len).sum::<usize>() >= 14);
+
+    let mut names: Vec<String> = vec![result.molecule.name.to_lowercase()];
+    names.extend(
+        result
+            .molecule
+            .synonyms
+            .iter()
+            .map(|name| name.to_lowercase()),
+    );
+    for ranked in result.evidence.values().flatten() {
+        let mut texts: Vec<String> = vec![ranked.evidence.title.to_lowercase()];
+        texts.extend(
+            ranked
+                .evidence
+                .passages
+                .iter()
+                .map(|p| p.text.to_lowercase()),
+        );
+        texts.extend(
+            ranked
+                .evidence
+                .attributes
+                .iter()
+                .map(|a| a.value.to_lowercase()),
+        );
+        let is_named = names
+            .iter()
+            .filter(|name| name.chars().count() > 4)
+            .any(|name| texts.iter().any(|text| text.contains(name.as_str())));
+        assert!(
+            is_named,
+            "{} does not name aspirin",
+            ranked.evidence.evidence_id
+        );
+    }
+
+    let treats = diseases(&result, Stance::Treats);
+    let expected = [
+        "cardiovascular",
+        "infarction",
+        "coronary",
+        "stroke",
+        "colorectal",
+        "colonic",
+    ];
+    assert!(
+        treats.iter().any(|disease| {
+            let disease = disease.to_lowercase();
+            expected.iter().any(|word| disease.contains(word))
+        }),
+        "{treats:?}"
+    );
+    for side_effect in [
+        "Gastrointestinal Hemorrhage",
+        "Peptic Ulcer",
+        "Stomach Ulcer",
+        "Hemorrhage",
+    ] {
+        assert!(!treats.contains(&side_effect), "{treats:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_number_can_be_traced_to_its_text() {
+    let mut result = room().await.analyse(&asked("metformin")).await;
+    for suggestion in &result.repurposing_suggestions {
+        assert!(!suggestion.basis.is_empty(), "{}", suggestion.disease);
+        for place in &suggestion.basis {
+            let ranked = result.find_evidence(&place.evidence_id).unwrap();
+            let span = place.span.expect("the mapper quotes");
+            let text = ranked.evidence.text_of(span.passage).unwrap();
+            assert_eq!(span.of(text), Some(place.matched_text.as_str()));
+            assert!(text.contains(place.quote.as_deref().unwrap()));
+        }
+        for input in &suggestion.assessment.inputs {
+            for id in &input.evidence_ids {
+                assert!(result.find_evidence(id).is_some(), "{id}");
+            }
+        }
+    }
+    for (kind, ranked) in &result.evidence {
+        let ranks: Vec<u32> = ranked.iter().map(|evidence| evidence.rank).collect();
+        let expected: Vec<u32> = (1..).take(ranks.len()).collect();
+        assert_eq!(ranks, expected, "{kind}");
+        for evidence in ranked {
+            assert!(!evidence.provenance.is_empty());
+            assert_eq!(
+                evidence.features.len(),
+                result.reranking.feature_names.len()
+            );
+        }
+    }
+    assert_eq!(strike_broken_quotes(&mut result), 0);
+    assert!(result.innovation_story.iter().any(|s| !s.quotes.is_empty()));
+}
+
+#[tokio::test]
+async fn a_molecule_nobody_knows_ends_with_nothing_and_says_so() {
+    let result = room().await.analyse(&asked("zorbamycinol")).await;
+    assert_eq!(result.evidence.values().map(Vec::len).sum::<usize>(), 0);
+    assert!(result.repurposing_suggestions.is_empty());
+    assert_eq!(
+        result.recommendation.label,
+        Recommendation::InsufficientEvidence
+    );
+    assert!(!result.degraded);
+    assert!(result.innovation_story[0].text.contains("no evidence"));
+    assert!(result.innovation_story.iter().all(|s| s.quotes.is_empty()));
+    assert!(
+        result
+            .sources
+            .iter()
+            .all(|s| s.status == SourceStatus::Empty)
+    );
+}
+
+#[tokio::test]
+async fn a_repeated_job_is_served_from_the_cache_with_the_same_answer() {
+    let room = room().await;
+    let first = room.analyse(&asked("tamoxifen")).await;
+    let second = room.analyse(&asked("tamoxifen")).await;
+    assert!(second.sources.iter().all(|source| source.cached));
+    assert_eq!(first.evidence, second.evidence);
+    assert_eq!(
+        first.repurposing_suggestions,
+        second.repurposing_suggestions
+    );
+    assert_eq!(first.innovation_story, second.innovation_story);
+}
+
+#[tokio::test]
+async fn a_source_that_fails_degrades_the_result_and_is_listed() {
+    let room = room().await;
+    let mut slots = room.slots.clone();
+    slots.sources[2] = source(&room.host, "regulatory", "nonsense");
+    let analysis = room::analysis(uncached(), room::PATIENT);
+    let result = analysis
+        .run(&asked("aspirin"), &slots, as_of(), 0, &Heard::default())
+        .await
+        .unwrap();
+    assert!(result.degraded);
+    assert!(
+        result.warnings[0].contains("regulatory"),
+        "{:?}",
+        result.warnings
+    );
+    let report = &result.sources[2];
+    assert_eq!(report.status, SourceStatus::Failed);
+    assert!(report.error.as_ref().unwrap().contains("nonsense"));
+    assert_eq!(
+        result.recommendation.label,
+        Recommendation::InsufficientEvidence
+    );
+    assert_eq!(result.recommendation.gate, 1);
+    assert!(!result.evidence[&EvidenceKind::Literature].is_empty());
+}
+
+#[tokio::test]
+async fn a_source_that_misses_its_deadline_has_failed() {
+    let room = room().await;
+    let hasty = room::analysis(uncached(), Duration::from_millis(20));
+    let mut slots = room.slots.clone();
+    let (release, sources) = room::stuck_sources();
+    slots.sources = sources;
+    let result = hasty
+        .run(&asked("aspirin"), &slots, as_of(), 0, &Heard::default())
+        .await
+        .unwrap();
+    drop(release);
+    for report in &result.sources {
+        assert_eq!(report.status, SourceStatus::Failed);
+        assert_eq!(report.error.as_deref(), Some("no answer within 20ms"));
+    }
+    assert!(result.degraded && result.evidence.is_empty());
+    assert_eq!(result.recommendation.gate, 1);
+    assert!(result.recommendation.smallest_change.contains("regulatory"));
+}
+
+#[tokio::test]
+async fn a_reranker_that_fails_leaves_the_order_of_the_sources() {
+    let room = room().await;
+    let mut slots = room.slots.clone();
+    // Without its artifact the reranker refuses to start.
+    slots.reranker.artifact = None;
+    slots.reranker.slot.artifact_digest = None;
+    let result = room
+        .analysis
+        .run(&asked("aspirin"), &slots, as_of(), 1, &Heard::default())
+        .await
+        .unwrap();
+    assert!(result.degraded);
+    assert!(
+        result
+            .warnings
+            .iter()
+            .any(|w| w.contains("order of its sources"))
+    );
+    assert_eq!(result.reranking.feature_names, [""; 0]);
+    let literature = &result.evidence[&EvidenceKind::Literature];
+    for (rank, evidence) in (1_u16..).zip(literature) {
+        assert!(evidence.score <= 1.0 / f32::from(rank) + f32::EPSILON);
+        assert!(evidence.features.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_mapper_that_fails_leaves_no_suggestions() {
+    let room = room().await;
+    let mut slots = room.slots.clone();
+    // A component of another world cannot be called as a mapper.
+    slots.mapper = slots.reranker.clone();
+    let result = room
+        .analysis
+        .run(&asked("aspirin"), &slots, as_of(), 1, &Heard::default())
+        .await
+        .unwrap();
+    assert!(result.degraded && result.repurposing_suggestions.is_empty());
+    assert_eq!(
+        result.recommendation.label,
+        Recommendation::InsufficientEvidence
+    );
+    assert!(!result.evidence.is_empty());
+}
+
+#[tokio::test]
+async fn only_named_sources_are_asked_and_an_unknown_one_is_refused() {
+    let room = room().await;
+    let mut request = asked("aspirin");
+    request.sources = Some(vec!["literature".parse().unwrap()]);
+    let result = room.analyse(&request).await;
+    let statuses: Vec<SourceStatus> = result.sources.iter().map(|s| s.status).collect();
+    assert_eq!(
+        statuses,
+        [
+            SourceStatus::NotAsked,
+            SourceStatus::Found,
+            SourceStatus::NotAsked,
+            SourceStatus::NotAsked,
+            SourceStatus::NotAsked
+        ]
+    );
+    assert_eq!(result.recommendation.gate, 1);
+    assert!(result.recommendation.smallest_change.contains("clinical"));
+
+    request.sources = Some(vec!["rumour".parse().unwrap()]);
+    let refused = room
+        .analysis
+        .run(&request, &room.slots, as_of(), 0, &Heard::default())
+        .await;
+    assert!(matches!(refused, Err(AnalysisError::UnknownSource { .. })));
+}
+
+#[tokio::test]
+async fn stages_are_told_in_order_and_timed() {
+    let room = room().await;
+    let heard = Heard::default();
+    let result = room
+        .analysis
+        .run(&asked("aspirin"), &room.slots, as_of(), 0, &heard)
+        .await
+        .unwrap();
+    let stages: Vec<Stage> = heard.0.lock().unwrap().iter().map(|p| p.stage).collect();
+    assert_eq!(stages, Stage::ALL);
+    let timed: BTreeSet<&str> = result.timings.keys().map(String::as_str).collect();
+    assert!(
+        Stage::ALL
+            .iter()
+            .all(|stage| timed.contains(stage.as_str()))
+    );
+    assert!(timed.contains("total"));
+    let worlds: Vec<World> = result
+        .versions
+        .slots
+        .iter()
+        .map(|slot| slot.world)
+        .collect();
+    assert_eq!(&worlds[5..], [World::Mapper, World::Reranker]);
+}
+
+#[tokio::test]
+async fn the_limit_bounds_each_kind() {
+    let mut request = asked("aspirin");
+    request.limit = 3;
+    let result = room().await.analyse(&request).await;
+    assert!(result.evidence.values().all(|ranked| ranked.len() <= 3));
+    assert_eq!(result.evidence[&EvidenceKind::Literature].len(), 3);
+}

@@ -1,0 +1,233 @@
+//! Real guests over the bundled corpus and lists, wired as the server wires them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
+
+use chrono::NaiveDate;
+use phagen_analysis::{
+    Analysis, AnalysisParts, AnalysisSettings, DrugList, MeshVocabulary, ProgressSink,
+};
+use phagen_cache::{Cache, CacheSettings};
+use phagen_corpus::Corpus;
+use phagen_domain::{
+    digest::Digest,
+    evidence::{Attribute, Page},
+    job::{JobRequest, Progress},
+    plugin::{Failure, Grant, Slot, World},
+    query::CorpusRequest,
+    result::JobResult,
+};
+use phagen_plugin::{ActiveSlot, Artifact, CorpusSearch, PluginHost, PluginSettings, SlotSet};
+use tempfile::TempDir;
+
+const KINDS: [&str; 5] = ["clinical", "literature", "regulatory", "patent", "market"];
+
+/// A deadline that no source of a test misses.
+pub(crate) const PATIENT: Duration = Duration::from_secs(20);
+
+pub(crate) struct Room {
+    pub(crate) analysis: Analysis,
+    pub(crate) slots: SlotSet,
+    pub(crate) host: PluginHost,
+    corpus: Arc<Searched>,
+    _folder: TempDir,
+}
+
+/// Hears every stage.
+#[derive(Default)]
+pub(crate) struct Heard(pub(crate) Mutex<Vec<Progress>>);
+
+impl ProgressSink for Heard {
+    fn stage(&self, progress: Progress) {
+        self.0.lock().expect("not poisoned").push(progress);
+    }
+}
+
+struct Searched(Corpus);
+
+impl CorpusSearch for Searched {
+    fn search(&self, request: &CorpusRequest) -> Result<Page, Failure> {
+        self.0
+            .search(request)
+            .map_err(|error| Failure::new("invalid-input", error.to_string()))
+    }
+}
+
+/// A corpus that answers nothing until its sender is dropped.
+struct Stuck(Mutex<mpsc::Receiver<()>>);
+
+impl CorpusSearch for Stuck {
+    fn search(&self, _: &CorpusRequest) -> Result<Page, Failure> {
+        let _ = self.0.lock().expect("not poisoned").recv();
+        Err(Failure::new("unavailable", "released"))
+    }
+}
+
+/// Sources that hang until the sender is dropped.
+pub(crate) fn stuck_sources() -> (mpsc::Sender<()>, Vec<ActiveSlot>) {
+    let (sender, receiver) = mpsc::channel();
+    let host = host(Arc::new(Stuck(Mutex::new(receiver))));
+    let sources = KINDS.iter().map(|kind| source(&host, kind, kind));
+    (sender, sources.collect())
+}
+
+impl Room {
+    /// With all that is bundled.
+    pub(crate) fn bundled() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let corpus = Corpus::open(folder.path()).expect("an empty corpus");
+        let mut files: Vec<PathBuf> = fs::read_dir(data("corpus"))
+            .expect("the bundled corpus")
+            .map(|entry| entry.expect("a file").path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "gz"))
+            .collect();
+        files.sort();
+        for file in files {
+            corpus
+                .import_file(&file, &mut |_| {}, &|| false)
+                .expect("a bundled file");
+        }
+        let corpus = Arc::new(Searched(corpus));
+        let host = host(Arc::<Searched>::clone(&corpus));
+        Self {
+            analysis: analysis(CacheSettings::default(), PATIENT),
+            slots: slots(&host),
+            host,
+            corpus,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) async fn analyse(&self, request: &JobRequest) -> JobResult {
+        self.analysis
+            .run(
+                request,
+                &self.slots,
+                as_of(),
+                self.corpus.0.generation(),
+                &Heard::default(),
+            )
+            .await
+            .expect("a result")
+    }
+}
+
+pub(crate) fn analysis(cache: CacheSettings, source_deadline: Duration) -> Analysis {
+    let drugs = DrugList::read(&data("vocabulary/drugs.jsonl.gz")).expect("the drug list");
+    let vocabulary = MeshVocabulary::read(&data("vocabulary")).expect("the vocabulary");
+    Analysis::new(AnalysisParts {
+        drugs: Arc::new(drugs),
+        vocabulary: Arc::new(vocabulary),
+        cache: Arc::new(Cache::new(cache)),
+        settings: AnalysisSettings { source_deadline },
+        phagen_version: "test".to_owned(),
+    })
+}
+
+pub(crate) fn as_of() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 11, 22).expect("a date")
+}
+
+pub(crate) fn asked(molecule: &str) -> JobRequest {
+    JobRequest {
+        molecule: molecule.to_owned(),
+        smiles: None,
+        synonyms: Vec::new(),
+        sources: None,
+        limit: JobRequest::DEFAULT_LIMIT,
+    }
+}
+
+/// A source of the host's corpus whose slot is configured for `kind`.
+pub(crate) fn source(host: &PluginHost, name: &str, kind: &str) -> ActiveSlot {
+    let grant = Grant {
+        corpus: true,
+        artifact: false,
+    };
+    let mut slot = slot(host, World::Source, "corpus_source", name, grant);
+    slot.slot.config.push(Attribute {
+        key: "kind".to_owned(),
+        value: kind.to_owned(),
+    });
+    slot
+}
+
+fn host(corpus: Arc<dyn CorpusSearch>) -> PluginHost {
+    let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-guests");
+    PluginHost::new(PluginSettings::new(compiled), corpus).expect("a plugin host")
+}
+
+fn slots(host: &PluginHost) -> SlotSet {
+    let none = Grant::default();
+    let grant = Grant {
+        corpus: false,
+        artifact: true,
+    };
+    let mut reranker = slot(
+        host,
+        World::Reranker,
+        "evidence_reranker",
+        "reranker",
+        grant,
+    );
+    let weights = fs::read(repository("plugins/evidence-reranker/artifact.json"))
+        .expect("the default artifact");
+    let artifact = Artifact {
+        name: "reranker-default".to_owned(),
+        digest: Digest::of(&weights),
+        bytes: weights.into(),
+    };
+    reranker.slot.artifact_digest = Some(artifact.digest);
+    reranker.artifact = Some(artifact);
+    SlotSet {
+        sources: KINDS.iter().map(|kind| source(host, kind, kind)).collect(),
+        mapper: slot(host, World::Mapper, "mesh_mapper", "mapper", none),
+        reranker,
+    }
+}
+
+fn slot(host: &PluginHost, world: World, guest: &str, name: &str, grant: Grant) -> ActiveSlot {
+    let plugin = host.load(world, &bytes_of(guest)).expect("a plugin");
+    ActiveSlot {
+        slot: Slot {
+            name: name.parse().expect("a slot name"),
+            world,
+            plugin: plugin.name().to_owned(),
+            plugin_digest: plugin.digest(),
+            artifact_digest: None,
+            config: Vec::new(),
+            grant,
+            generation: 1,
+        },
+        plugin,
+        artifact: None,
+    }
+}
+
+fn bytes_of(guest: &str) -> Vec<u8> {
+    // How the test command tells where guests are.
+    let folder = std::env::var_os("PHAGEN_TEST_GUESTS").map(PathBuf::from);
+    let path = folder
+        .expect("`PHAGEN_TEST_GUESTS` is not set: run `cargo xtask test`, which builds the guests")
+        .join(format!("{guest}.wasm"));
+    fs::read(&path).unwrap_or_else(|error| {
+        panic!(
+            "cannot read `{}`: {error}; run `cargo xtask test`",
+            path.display()
+        )
+    })
+}
+
+fn data(path: &str) -> PathBuf {
+    repository("data").join(path)
+}
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
+}

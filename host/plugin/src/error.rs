@@ -1,0 +1,245 @@
+//! What can go wrong with a plugin, told so that its author or operator knows what to do next.
+
+use std::{path::PathBuf, time::Duration};
+
+use phagen_domain::plugin::{Failure, World};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+
+/// Why a component was refused, or one call of it failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    #[error("the bytes are not a WebAssembly component: {found}")]
+    NotAComponent { found: String },
+
+    #[error("the component has {size_bytes} bytes; at most {max_bytes} are taken")]
+    TooLarge { size_bytes: usize, max_bytes: usize },
+
+    #[error(
+        "the bytes are precompiled machine code, which could do anything; upload the `.wasm` component itself"
+    )]
+    Precompiled,
+
+    #[error("the component cannot be compiled or linked: {reason}")]
+    Invalid { reason: String },
+
+    #[error(
+        "world `{world}` needs the export `{missing}`, and the component exports {exported}; {advice}"
+    )]
+    WrongWorld {
+        world: World,
+        missing: &'static str,
+        exported: String,
+        advice: String,
+    },
+
+    #[error(
+        "the component imports `{import}`, which world `{world}` does not offer; build it without that import. Offered: {offered}"
+    )]
+    ForeignImport {
+        world: World,
+        import: String,
+        offered: String,
+    },
+
+    #[error(
+        "`{call}` was asked of `{plugin}`, a `{world}`; put a plugin of the right world into the slot"
+    )]
+    NotOfThisWorld {
+        call: &'static str,
+        plugin: String,
+        world: World,
+    },
+
+    #[error("cannot {action} `{path}` among the compiled guests", path = path.display())]
+    Cache {
+        action: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+
+    #[error("the plugin engine cannot start: {reason}")]
+    Engine { reason: String },
+
+    #[error("`{call}` ran past its deadline of {deadline:?}")]
+    Timeout {
+        call: &'static str,
+        deadline: Duration,
+    },
+
+    #[error("`{call}` trapped: {message}")]
+    Trap {
+        call: &'static str,
+        /// What the guest last wrote to its standard error, the trap, and where it happened.
+        message: String,
+    },
+
+    #[error("`{call}` asked for {asked_bytes} bytes of memory; {max_bytes} are allowed")]
+    MemoryLimit {
+        call: &'static str,
+        asked_bytes: usize,
+        max_bytes: usize,
+    },
+
+    #[error("`{call}` handed over more than the {max_bytes} bytes that are taken at once")]
+    OutputLimit {
+        call: &'static str,
+        max_bytes: usize,
+    },
+
+    /// The whole answer is refused: the first offence is named, and a guest that breaks the
+    /// contract once is not believed for the rest.
+    #[error("`{call}` answered against the contract: {what}")]
+    InvalidOutput { call: &'static str, what: String },
+
+    #[error("the plugin failed: {0}")]
+    Guest(#[from] Failure),
+
+    #[error("all {n_instances} instances were in use for {waited:?}; try again")]
+    PoolFull { n_instances: u32, waited: Duration },
+}
+
+impl PluginError {
+    /// A name that programs may rely on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAComponent { .. } => "plugin_not_a_component",
+            Self::TooLarge { .. } => "plugin_too_large",
+            Self::Precompiled => "plugin_precompiled",
+            Self::Invalid { .. } => "plugin_invalid",
+            Self::WrongWorld { .. } | Self::NotOfThisWorld { .. } => "plugin_wrong_world",
+            Self::ForeignImport { .. } => "plugin_foreign_import",
+            Self::Cache { .. } => "plugin_cache",
+            Self::Engine { .. } => "plugin_engine",
+            Self::Timeout { .. } => "plugin_timeout",
+            Self::Trap { .. } => "plugin_trap",
+            Self::MemoryLimit { .. } => "plugin_memory",
+            Self::OutputLimit { .. } => "plugin_output",
+            Self::InvalidOutput { .. } => "plugin_invalid_output",
+            Self::Guest(failure) if failure.code == "denied" => "plugin_denied",
+            Self::Guest(_) => "plugin_failed",
+            Self::PoolFull { .. } => "plugin_pool_full",
+        }
+    }
+
+    /// Whether the same call may succeed later: a busy host or a slow world may, a guest's own
+    /// fault will not.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Timeout { .. } | Self::PoolFull { .. } => true,
+            Self::Guest(failure) => failure.should_retry(),
+            _ => false,
+        }
+    }
+
+    /// How long the guest asks to be left alone, if it does and may be called again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Guest(failure) if failure.should_retry() => {
+                failure.retry_after_ms.map(Duration::from_millis)
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn invalid(reason: &wasmtime::Error) -> Self {
+        Self::Invalid {
+            reason: format!("{reason:#}"),
+        }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+    pub(crate) fn engine(reason: impl ToString) -> Self {
+        Self::Engine {
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// Raised by the limiter to end a call whose memory outgrows its limit.
+#[derive(Debug, thiserror::Error)]
+#[error("forcing a trap at {asked_bytes} bytes of memory")]
+pub(crate) struct MemoryRefused {
+    pub(crate) asked_bytes: usize,
+    pub(crate) max_bytes: usize,
+}
+
+/// What was true of a call when Wasmtime gave up on it.
+pub(crate) struct Circumstances {
+    pub(crate) call: &'static str,
+    pub(crate) deadline: Duration,
+    pub(crate) output_bytes: usize,
+    pub(crate) n_instances: u32,
+    pub(crate) stderr: String,
+}
+
+impl Circumstances {
+    /// Sorts Wasmtime's one error type into ours.
+    pub(crate) fn explain(self, error: &wasmtime::Error) -> PluginError {
+        let call = self.call;
+        if let Some(refused) = error.downcast_ref::<MemoryRefused>() {
+            return PluginError::MemoryLimit {
+                call,
+                asked_bytes: refused.asked_bytes,
+                max_bytes: refused.max_bytes,
+            };
+        }
+        if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+            return PluginError::PoolFull {
+                n_instances: self.n_instances,
+                waited: Duration::ZERO,
+            };
+        }
+        if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+            return PluginError::Timeout {
+                call,
+                deadline: self.deadline,
+            };
+        }
+        let cause = error.root_cause().to_string();
+        // The type is private to Wasmtime; the test `a_giant_output_is_refused` guards these words.
+        if cause.contains("fuel allocated for hostcalls has been exhausted") {
+            return PluginError::OutputLimit {
+                call,
+                max_bytes: self.output_bytes,
+            };
+        }
+        PluginError::Trap {
+            call,
+            message: trap_message(&self.stderr, &cause, error.downcast_ref::<WasmBacktrace>()),
+        }
+    }
+}
+
+/// The guest's own last words, then the trap, then the innermost frames.
+fn trap_message(stderr: &str, cause: &str, backtrace: Option<&WasmBacktrace>) -> String {
+    const N_FRAMES: usize = 5;
+    const STDERR_CHARS: usize = 500;
+    let mut parts = Vec::new();
+    let words: String = stderr
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("note: "))
+        .collect::<Vec<_>>()
+        .join(" ");
+    if !words.is_empty() {
+        let skipped = words.chars().count().saturating_sub(STDERR_CHARS);
+        parts.push(words.chars().skip(skipped).collect());
+    }
+    parts.push(cause.to_owned());
+    let mut frames: Vec<String> = backtrace
+        .map(WasmBacktrace::frames)
+        .unwrap_or_default()
+        .iter()
+        .take(N_FRAMES)
+        .map(|frame| match frame.func_name() {
+            Some(name) => format!("`{name}`"),
+            None => format!("function {}", frame.func_index()),
+        })
+        .collect();
+    // A recursion is said once.
+    frames.dedup();
+    if !frames.is_empty() {
+        parts.push(format!("in {}", frames.join(", called by ")));
+    }
+    parts.join("; ")
+}
