@@ -1,0 +1,100 @@
+//! The process as a whole: from start to ready, and what it holds when idle.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{setting::Setting, timing::Timings};
+
+const N_STARTS: usize = 11;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) fn measure(setting: &Setting) -> Result<()> {
+    let mut starts = Vec::new();
+    let mut pss_bytes = 0;
+    for _ in 0..N_STARTS {
+        let begun = Instant::now();
+        let server = Server::start(setting)?;
+        setting.runtime.block_on(server.ready())?;
+        starts.push(begun.elapsed());
+        // Let the first idle polls pass before looking at the memory.
+        std::thread::sleep(Duration::from_millis(500));
+        pss_bytes = server.pss_bytes()?;
+    }
+    println!(
+        "  start to ready, guests compiled   {}",
+        Timings::of(starts).summary()
+    );
+    println!(
+        "  idle memory (PSS)                 {:.1} MB",
+        pss_bytes as f64 / 1e6
+    );
+    Ok(())
+}
+
+/// A `phagen serve` of its own, stopped when dropped.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(setting: &Setting) -> Result<Self> {
+        let mut child = Command::new(&setting.binary)
+            .args(["serve", "--port", "0"])
+            .env("PHAGEN_DATA_DIR", setting.data.path())
+            .env("PHAGEN_SHARE_DIR", &setting.share)
+            .env_remove("PHAGEN_BENCH_SHARE")
+            .env_remove("PHAGEN_BENCH_BINARY")
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start `{}`", setting.binary.display()))?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().context("no standard output")?;
+        BufReader::new(stdout).read_line(&mut line)?;
+        let address = line
+            .trim()
+            .rsplit(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        Ok(Self { child, address })
+    }
+
+    async fn ready(&self) -> Result<()> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if let Ok(answer) = reqwest::get(format!("{}/ready", self.address)).await
+                && answer.status().is_success()
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        bail!(
+            "`{}` did not become ready within {PATIENCE:?}",
+            self.address
+        )
+    }
+
+    fn pss_bytes(&self) -> Result<u64> {
+        let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
+        let kilobytes: u64 = rollup
+            .lines()
+            .find_map(|line| line.strip_prefix("Pss:"))
+            .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+            .context("no `Pss` in smaps_rollup")?;
+        Ok(kilobytes * 1024)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,122 @@
+//! The command line: nouns in the singular, one file each. Errors end here, in words for people.
+
+mod analyze;
+mod corpus;
+mod import;
+mod model;
+mod plugin;
+mod serve;
+mod stop;
+mod train;
+mod write;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::{self, Settings},
+    telemetry,
+};
+
+/// Evidence for drug repurposing: a molecule in, ranked and traceable evidence out.
+#[derive(Parser)]
+#[command(name = "phagen", version, about)]
+struct Arguments {
+    /// Settings file; otherwise ./phagen.toml when there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Analyse one molecule here and now, and print the report.
+    Analyze(analyze::Arguments),
+    /// Start the API with embedded workers.
+    Serve(serve::Arguments),
+    /// Import, count and search the documents that sources draw on.
+    #[command(subcommand)]
+    Corpus(corpus::Command),
+    /// Fit models to the stored votes.
+    #[command(subcommand)]
+    Train(train::Command),
+    /// List, promote and explain trained artifacts.
+    #[command(subcommand)]
+    Model(model::Command),
+    /// Show which plugin serves in which slot.
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// Print the API's description, `OpenAPI` 3.1.
+    Openapi,
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return write::failure(
+                &anyhow::Error::new(error).context("cannot start the async runtime"),
+            );
+        }
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(code) => code,
+        Err(error) => write::failure(&error),
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let settings = config::load(arguments.config.as_deref())?;
+    let is_server = matches!(arguments.command, Command::Serve(_));
+    let filter = if is_server {
+        "warn,phagen_server=info"
+    } else {
+        "warn"
+    };
+    telemetry::start_logging(&settings.log, filter)?;
+    dispatch(arguments.command, settings).await
+}
+
+async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
+    match command {
+        Command::Analyze(arguments) => analyze::run(settings, arguments).await,
+        Command::Serve(arguments) => serve::run(settings, arguments)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Command::Corpus(command) => corpus::run(settings, command).await,
+        Command::Train(command) => train::run(settings, command).await,
+        Command::Model(command) => model::run(settings, command)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Command::Plugin(command) => plugin::run(settings, command)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Command::Openapi => {
+            let document = crate::http::openapi()
+                .to_pretty_json()
+                .context("cannot write the API's description")?;
+            write::line(&document);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_argument_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

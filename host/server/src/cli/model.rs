@@ -1,0 +1,164 @@
+//! `phagen model promote|list|stats`
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+use phagen_domain::{
+    artifact::{ArtifactRecord, LinearReranker},
+    digest::Digest,
+    plugin::Slot,
+};
+use phagen_store::SlotChange;
+
+use super::{train, write};
+use crate::{bootstrap::DEFAULT_ARTIFACT, config::Settings, house::House};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Make an artifact serve, once its plugin has accepted it.
+    Promote {
+        /// Its digest or name, or the beginning of either.
+        artifact: String,
+    },
+    /// Every artifact with its evaluation; `*` marks the one that serves.
+    List,
+    /// Weight of each evidence kind, in the default and in the serving artifact, and the votes.
+    Stats,
+}
+
+pub(super) async fn run(settings: Settings, command: Command) -> Result<()> {
+    let house = House::open(settings).await?;
+    match command {
+        Command::Promote { artifact } => promote(&house, &artifact).await,
+        Command::List => list(&house).await,
+        Command::Stats => stats(&house).await,
+    }
+}
+
+async fn promote(house: &House, wanted: &str) -> Result<()> {
+    let record = find(&house.store.list_artifacts().await?, wanted)?;
+    let slot = train::reranker_slot(house).await?;
+    check(house, &slot, &record).await?;
+    let change = SlotChange {
+        slot: slot.name.clone(),
+        generation: slot.generation,
+        artifact_digest: Some(record.digest),
+    };
+    let generation = house.store.change_artifact(&change).await?;
+    write::line(&format!(
+        "`{}` ({}) serves in slot `{}` from generation {generation} on; jobs claimed from now on use it",
+        record.name,
+        record.digest.short(),
+        slot.name
+    ));
+    Ok(())
+}
+
+/// The guest itself says whether it can serve with these weights.
+async fn check(house: &House, slot: &Slot, record: &ArtifactRecord) -> Result<()> {
+    let candidate = Slot {
+        artifact_digest: Some(record.digest),
+        ..slot.clone()
+    };
+    let active = house.slots.activate(candidate).await?;
+    active
+        .self_test(house.clock.now().date_naive())
+        .await
+        .with_context(|| {
+            format!(
+                "plugin `{}` does not accept artifact `{}`",
+                slot.plugin, record.name
+            )
+        })
+}
+
+fn find(records: &[ArtifactRecord], wanted: &str) -> Result<ArtifactRecord> {
+    let matching: Vec<&ArtifactRecord> = records
+        .iter()
+        .filter(|record| {
+            record.name.starts_with(wanted) || record.digest.to_string().starts_with(wanted)
+        })
+        .collect();
+    match matching[..] {
+        [record] => Ok(record.clone()),
+        [] => bail!("no artifact is called `{wanted}`: see `phagen model list`"),
+        _ => bail!(
+            "`{wanted}` begins the name or digest of {} artifacts: write more of it",
+            matching.len()
+        ),
+    }
+}
+
+async fn list(house: &House) -> Result<()> {
+    let serving = train::reranker_slot(house).await?.artifact_digest;
+    write::line(&format!(
+        "  {:<13} {:<44} {:>8} {:>14}",
+        "digest", "name", "nDCG@10", "pair accuracy"
+    ));
+    for record in house.store.list_artifacts().await? {
+        let artifact = read_artifact(house, &record.digest)?;
+        let quality = artifact.training.and_then(|training| training.trained);
+        let figure = |value: Option<f64>| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
+        };
+        write::line(&format!(
+            "{} {:<13} {:<44} {:>8} {:>14}",
+            if serving == Some(record.digest) {
+                "*"
+            } else {
+                " "
+            },
+            record.digest.short(),
+            record.name,
+            figure(quality.map(|q| q.ndcg_at_10)),
+            figure(quality.map(|q| q.pair_accuracy)),
+        ));
+    }
+    Ok(())
+}
+
+async fn stats(house: &House) -> Result<()> {
+    let slot = train::reranker_slot(house).await?;
+    let records = house.store.list_artifacts().await?;
+    let default = records
+        .iter()
+        .find(|record| record.name == DEFAULT_ARTIFACT)
+        .with_context(|| format!("no artifact is called `{DEFAULT_ARTIFACT}`"))?;
+    let (before, after) = (
+        read_artifact(house, &default.digest)?,
+        train::artifact_of(house, &slot)?,
+    );
+    write::line(&format!(
+        "{:<14} {:>10} {:>10}",
+        "evidence kind", "default", "serving"
+    ));
+    for weight in phagen_model::weights_by_kind(&before, &after) {
+        write::line(&format!(
+            "{:<14} {:>10.4} {:>10.4}",
+            weight.kind, weight.before, weight.after
+        ));
+    }
+    let votes = house.store.feedback_stats().await?;
+    write::line(&format!(
+        "\n{:<14} {:>8} {:>10} {:>6}",
+        "votes", "upvotes", "downvotes", "flags"
+    ));
+    for (kind, counts) in &votes.by_kind {
+        write::line(&format!(
+            "{:<14} {:>8} {:>10} {:>6}",
+            kind.as_str(),
+            counts.upvotes,
+            counts.downvotes,
+            counts.flags
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn read_artifact(house: &House, digest: &Digest) -> Result<LinearReranker> {
+    let bytes = house
+        .blobs
+        .get(digest)?
+        .with_context(|| format!("artifact `{digest}` is not among the stored blobs"))?;
+    serde_json::from_slice(&bytes)
+        .with_context(|| format!("artifact `{digest}` is not a linear reranker"))
+}

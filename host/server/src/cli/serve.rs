@@ -1,0 +1,109 @@
+//! `phagen serve`
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{import, stop, write};
+use crate::{
+    config::Settings,
+    house::House,
+    http::{self, AppState, CheckStatus, HealthChecks, HttpLimits},
+    telemetry, worker,
+};
+
+/// Parts that must have reported before `/ready` says yes.
+const PLUGINS: &str = "plugins";
+const CORPUS: &str = "corpus";
+
+/// Beats once a second; `/health` fails when the async runtime does not get to it.
+const RUNTIME: &str = "runtime";
+const BEAT: Duration = Duration::from_secs(1);
+const MAX_SILENCE: Duration = Duration::from_secs(30);
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Embedded workers; 0 serves the API alone.
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// Port on the loopback address; 0 picks a free one.
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+pub(super) async fn run(mut settings: Settings, arguments: Arguments) -> Result<()> {
+    settings.worker.count = arguments.workers.unwrap_or(settings.worker.count);
+    settings.server.port = arguments.port.unwrap_or(settings.server.port);
+    let metrics = telemetry::start_metrics()?;
+    let address = settings.server.address();
+    // Before anything slow: a taken port is the commonest reason not to start.
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}: is the port taken?"))?;
+    let begun = Instant::now();
+    let house = Arc::new(House::open(settings).await?);
+    let health = Arc::new(HealthChecks::new(
+        Arc::clone(&house.clock),
+        &[PLUGINS, CORPUS],
+    ));
+    let allocator = format!("compiled; {} allocator", house.plugins.allocator());
+    health.report(PLUGINS, CheckStatus::Ok, begun.elapsed(), Some(allocator));
+    import::bundled_if_empty(&house).await?;
+    health.report(CORPUS, CheckStatus::Ok, begun.elapsed(), None);
+
+    let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+    stop::listen(&shutdown)?;
+    worker::start(&house, &tasks, &shutdown);
+    health.watch(RUNTIME, MAX_SILENCE);
+    tasks.spawn(pulse(Arc::clone(&health), shutdown.clone()));
+    write::line(&format!(
+        "phagen listens on http://{}",
+        listener.local_addr()?
+    ));
+    let served = http::serve(listener, state(&house, health, metrics, &shutdown)).await;
+    shutdown.cancel();
+    tasks.close();
+    tasks.wait().await;
+    Ok(served?)
+}
+
+async fn pulse(health: Arc<HealthChecks>, shutdown: CancellationToken) {
+    let mut interval = tokio::time::interval(BEAT);
+    while shutdown
+        .run_until_cancelled(interval.tick())
+        .await
+        .is_some()
+    {
+        health.beat(RUNTIME);
+    }
+}
+
+fn state(
+    house: &House,
+    health: Arc<HealthChecks>,
+    metrics: PrometheusHandle,
+    shutdown: &CancellationToken,
+) -> AppState {
+    let server = &house.settings.server;
+    AppState {
+        store: Arc::clone(&house.store),
+        clock: Arc::clone(&house.clock),
+        wake: Arc::clone(&house.wake),
+        limits: HttpLimits {
+            body_bytes: server.body_bytes,
+            request_timeout: Duration::from_secs(server.request_timeout_seconds),
+            max_attempts: house.settings.worker.max_attempts,
+            ..HttpLimits::default()
+        },
+        health,
+        metrics,
+        shutdown: shutdown.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}

@@ -1,0 +1,142 @@
+//! `phagen train reranker`
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use phagen_domain::{
+    artifact::{ArtifactRecord, LinearReranker, RankingQuality},
+    plugin::{Slot, World},
+};
+use phagen_model::{Trained, TrainingSettings};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    stop::{self, StopFlag},
+    write,
+};
+use crate::{config::Settings, house::House};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Fit the linear reranker to the votes; it serves after `phagen model promote`.
+    Reranker {
+        /// Decides the order of the batches; the same seed on the same votes gives the same weights.
+        #[arg(long, default_value_t = TrainingSettings::default().seed)]
+        seed: u64,
+        /// Passes over the training votes.
+        #[arg(long, default_value_t = TrainingSettings::default().n_epochs)]
+        epochs: usize,
+    },
+}
+
+pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode> {
+    let Command::Reranker { seed, epochs } = command;
+    let house = House::open(settings).await?;
+    let slot = reranker_slot(&house).await?;
+    let current = artifact_of(&house, &slot)?;
+    let votes = house.store.list_feedback().await?;
+    let training = TrainingSettings {
+        seed,
+        n_epochs: epochs,
+        ..TrainingSettings::default()
+    };
+    let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+    stop::listen(&shutdown)?;
+    let flag = StopFlag::of(&tasks, &shutdown);
+    let plugin_digest = slot.plugin_digest;
+    let trained = tokio::task::spawn_blocking(move || {
+        let bar = progress_bar(epochs)?;
+        let trained = phagen_model::train_reranker(
+            &votes,
+            &current,
+            plugin_digest,
+            &training,
+            &mut |at| {
+                bar.set_position(at.epoch as u64);
+                bar.set_message(format!("loss {:.4}", at.loss));
+            },
+            &|| flag.is_set(),
+        );
+        bar.finish_and_clear();
+        anyhow::Ok(trained?)
+    })
+    .await??;
+    shutdown.cancel();
+    store(&house, &trained).await?;
+    describe(&trained);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn progress_bar(n_epochs: usize) -> Result<ProgressBar> {
+    let style = ProgressStyle::with_template("epoch {pos}/{len} {wide_bar} {msg}")?;
+    Ok(ProgressBar::new(n_epochs as u64).with_style(style))
+}
+
+async fn store(house: &House, trained: &Trained) -> Result<()> {
+    let blobs = Arc::clone(&house.blobs);
+    let bytes = trained.bytes.clone();
+    let digest = tokio::task::spawn_blocking(move || blobs.put(&bytes)).await??;
+    let now = house.clock.now();
+    let record = ArtifactRecord {
+        digest,
+        name: format!(
+            "reranker-{}-{}",
+            now.format("%Y%m%d-%H%M%S"),
+            digest.short()
+        ),
+        format: LinearReranker::FORMAT.to_owned(),
+        size_bytes: trained.bytes.len() as u64,
+        created_at: now,
+    };
+    house.store.record_artifact(&record).await?;
+    Ok(())
+}
+
+fn describe(trained: &Trained) {
+    let digest = trained.digest.short();
+    let usage = &trained.usage;
+    write::line(&format!(
+        "{} votes: {} used, {} flags, {} on other features; {} pieces of evidence tied",
+        usage.n_votes, usage.n_used, usage.n_flags, usage.n_other_features, usage.n_tied_evidence
+    ));
+    let Some(record) = &trained.artifact.training else {
+        return;
+    };
+    write::line(&format!(
+        "trained on {} pairs of {} molecules, {} held out; seed {}\nartifact {digest}",
+        record.n_pairs, record.n_train_queries, record.n_held_out_queries, record.seed
+    ));
+    write::line(&quality("serving until now", record.baseline));
+    write::line(&quality("trained", record.trained));
+    write::line(&format!("next: phagen model promote {digest}"));
+}
+
+fn quality(name: &str, quality: Option<RankingQuality>) -> String {
+    match quality {
+        Some(quality) => format!(
+            "  {name:<18} nDCG@10 {:.4}   pair accuracy {:.4}   (held-out molecules)",
+            quality.ndcg_at_10, quality.pair_accuracy
+        ),
+        None => format!(
+            "  {name:<18} not evaluated: no held-out molecule has both an upvote and a downvote"
+        ),
+    }
+}
+
+/// The one slot whose artifact training replaces.
+pub(super) async fn reranker_slot(house: &House) -> Result<Slot> {
+    let slots = house.store.list_slots().await?;
+    slots
+        .into_iter()
+        .find(|slot| slot.world == World::Reranker)
+        .context("no slot holds a reranker")
+}
+
+pub(super) fn artifact_of(house: &House, slot: &Slot) -> Result<LinearReranker> {
+    let digest = slot
+        .artifact_digest
+        .with_context(|| format!("slot `{}` has no artifact to start from", slot.name))?;
+    super::model::read_artifact(house, &digest)
+}

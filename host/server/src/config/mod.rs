@@ -1,0 +1,161 @@
+//! Settings: defaults, then a file, then the environment. Nothing else reads the environment.
+//!
+//! `--config FILE`, else `./phagen.toml` when there is one; then `PHAGEN_<SECTION>__<KEY>`. A key
+//! that does not exist and a value that does not fit are refused at start, by name.
+
+mod settings;
+
+use std::{collections::HashMap, path::Path};
+
+use config::{Config, ConfigError, Environment, File, FileFormat};
+use serde::de::DeserializeOwned;
+
+pub use settings::{
+    AnalysisSettings, CacheSettings, LogFormat, LogSettings, PluginSettings, ServerSettings,
+    Settings, WorkerSettings,
+};
+
+const DEFAULT_FILE: &str = "phagen.toml";
+const PREFIX: &str = "PHAGEN";
+
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("settings file `{path}` cannot be read: {reason}")]
+    Unreadable { path: String, reason: String },
+    #[error("settings are wrong: {0}")]
+    Invalid(String),
+    #[error("setting `{key}` is {found}: expected {expected}")]
+    OutOfRange {
+        key: &'static str,
+        found: String,
+        expected: &'static str,
+    },
+}
+
+/// Reads the settings of this process.
+pub fn load(file: Option<&Path>) -> Result<Settings, SettingsError> {
+    let variables = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    load_from(file, variables)
+}
+
+/// As [`load`], with the environment as an argument.
+fn load_from(
+    file: Option<&Path>,
+    variables: HashMap<String, String>,
+) -> Result<Settings, SettingsError> {
+    let mut builder = Config::builder();
+    let chosen = file.unwrap_or_else(|| Path::new(DEFAULT_FILE));
+    if file.is_some() || chosen.exists() {
+        let text = std::fs::read_to_string(chosen).map_err(|cause| SettingsError::Unreadable {
+            path: chosen.display().to_string(),
+            reason: cause.to_string(),
+        })?;
+        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+    }
+    let environment = Environment::with_prefix(PREFIX)
+        .prefix_separator("_")
+        .separator("__")
+        .try_parsing(true)
+        .source(Some(variables));
+    let merged = builder
+        .add_source(environment)
+        .build()
+        .map_err(|error| invalid(chosen, error))?;
+    let settings: Settings = deserialize(merged).map_err(|error| invalid(chosen, error))?;
+    settings.check()?;
+    Ok(settings)
+}
+
+fn deserialize<T: DeserializeOwned>(merged: Config) -> Result<T, ConfigError> {
+    merged.try_deserialize()
+}
+
+/// A file given as a string has no name of its own in the library's message.
+fn invalid(file: &Path, error: ConfigError) -> SettingsError {
+    match error {
+        ConfigError::FileParse { cause, .. } => SettingsError::Unreadable {
+            path: file.display().to_string(),
+            reason: cause.to_string(),
+        },
+        other => SettingsError::Invalid(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn with_file(text: &str, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let variables = variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        load_from(Some(file.path()), variables)
+    }
+
+    #[test]
+    fn the_environment_beats_the_file_and_the_file_the_defaults() {
+        let settings =
+            with_file("[server]\nport = 9000\n", &[("PHAGEN_WORKER__COUNT", "3")]).unwrap();
+        assert_eq!(settings.server.port, 9000);
+        assert_eq!(settings.worker.count, 3);
+        assert_eq!(settings.cache, CacheSettings::default());
+        let settings = with_file(
+            "[server]\nport = 9000\n",
+            &[("PHAGEN_SERVER__PORT", "9001")],
+        )
+        .unwrap();
+        assert_eq!(settings.server.port, 9001);
+        let settings = with_file("", &[("PHAGEN_DATA_DIR", "/tmp/elsewhere")]).unwrap();
+        assert_eq!(settings.data_dir.to_str(), Some("/tmp/elsewhere"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_its_name() {
+        for (file, variables) in [
+            ("[server]\nprot = 1\n", &[][..]),
+            ("", &[("PHAGEN_SERVER__PROT", "1")][..]),
+            ("prot = 1\n", &[][..]),
+        ] {
+            let error = with_file(file, variables).unwrap_err().to_string();
+            assert!(
+                error.contains("prot") && error.contains("expected"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_what_was_expected() {
+        let error = with_file("[server]\nport = \"eighty\"\n", &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("server.port") && error.contains("integer"),
+            "{error}"
+        );
+        let error = with_file("", &[("PHAGEN_WORKER__LEASE_SECONDS", "0")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("worker.lease_seconds") && error.contains("expected"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_was_asked_for_must_exist() {
+        let error = load_from(Some(Path::new("nowhere/phagen.toml")), HashMap::new())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("nowhere/phagen.toml"), "{error}");
+        let error = with_file("[server\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("cannot be read"), "{error}");
+    }
+}

@@ -1,0 +1,314 @@
+//! Every setting, with its default, unit and range.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use super::SettingsError;
+
+const SECOND: &str = "at least 1 second";
+const MILLISECONDS: &str = "at least 10 milliseconds";
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Database, index, blobs and compiled guests.
+    pub data_dir: PathBuf,
+    /// Built guests, corpus and vocabulary; none: the folder `share` beside the binary.
+    pub share_dir: Option<PathBuf>,
+    pub server: ServerSettings,
+    pub worker: WorkerSettings,
+    pub plugin: PluginSettings,
+    pub analysis: AnalysisSettings,
+    pub cache: CacheSettings,
+    pub log: LogSettings,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSettings {
+    /// A loopback address: there are no keys yet, so no other is served.
+    pub host: IpAddr,
+    /// 0 picks a free one.
+    pub port: u16,
+    /// Largest request body, bytes.
+    pub body_bytes: usize,
+    /// Longest a request may take, seconds; event streams aside.
+    pub request_timeout_seconds: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerSettings {
+    /// Embedded workers, each running one job at a time; 0 serves the API alone.
+    pub count: usize,
+    /// How long a worker may be silent before another takes its job.
+    pub lease_seconds: u64,
+    /// Attempts before a job that keeps failing is discarded.
+    pub max_attempts: u32,
+    /// Wait before the second attempt; doubles with each further one.
+    pub retry_base_seconds: u64,
+    pub retry_cap_seconds: u64,
+    /// How often an idle worker looks for work that nobody announced.
+    pub poll_milliseconds: u64,
+    /// How long a stopping worker may finish what it runs.
+    pub drain_seconds: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PluginSettings {
+    /// Longest that one call of a source may take.
+    pub deadline_milliseconds: u64,
+    /// Longest that one call of a mapper or a reranker may take.
+    pub scoring_deadline_milliseconds: u64,
+    /// Most memory that one instance may hold.
+    pub memory_bytes: usize,
+    /// Most that one call may return.
+    pub output_bytes: usize,
+    /// Instances that may live at once.
+    pub n_instances: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AnalysisSettings {
+    /// Longest that one source may take, all its pages together.
+    pub source_deadline_milliseconds: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheSettings {
+    /// Off: neither read nor written.
+    pub enabled: bool,
+    pub memory_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    pub format: LogFormat,
+    /// As `tracing` reads it: `info`, `warn,phagen_plugin=debug`; none: `info` of the server itself
+    /// under `serve`, otherwise `warn`.
+    pub filter: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("var"),
+            share_dir: None,
+            server: ServerSettings::default(),
+            worker: WorkerSettings::default(),
+            plugin: PluginSettings::default(),
+            analysis: AnalysisSettings::default(),
+            cache: CacheSettings::default(),
+            log: LogSettings::default(),
+        }
+    }
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 8000,
+            body_bytes: 1024 * 1024,
+            request_timeout_seconds: 30,
+        }
+    }
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            count: 1,
+            lease_seconds: 30,
+            max_attempts: 3,
+            retry_base_seconds: 2,
+            retry_cap_seconds: 300,
+            poll_milliseconds: 500,
+            drain_seconds: 20,
+        }
+    }
+}
+
+impl Default for PluginSettings {
+    fn default() -> Self {
+        Self {
+            deadline_milliseconds: 10_000,
+            scoring_deadline_milliseconds: 5_000,
+            memory_bytes: 128 * 1024 * 1024,
+            output_bytes: 4 * 1024 * 1024,
+            n_instances: 32,
+        }
+    }
+}
+
+impl Default for AnalysisSettings {
+    fn default() -> Self {
+        Self {
+            source_deadline_milliseconds: 15_000,
+        }
+    }
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            memory_bytes: 32 * 1024 * 1024,
+        }
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            filter: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Refuses values that parse and yet cannot work.
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        let too_small = self
+            .lower_bounds()
+            .into_iter()
+            .find(|bound| bound.found < bound.least);
+        if let Some(Bound {
+            key,
+            found,
+            expected,
+            ..
+        }) = too_small
+        {
+            return Err(SettingsError::OutOfRange {
+                key,
+                found: found.to_string(),
+                expected,
+            });
+        }
+        let server = &self.server;
+        if !server.host.is_loopback() {
+            return Err(SettingsError::OutOfRange {
+                key: "server.host",
+                found: server.host.to_string(),
+                expected: "a loopback address such as 127.0.0.1, because this version has no keys to tell callers apart",
+            });
+        }
+        Ok(())
+    }
+
+    fn lower_bounds(&self) -> [Bound; 11] {
+        let (server, worker, plugin) = (&self.server, &self.worker, &self.plugin);
+        let bytes = |bytes: usize| bytes as u64;
+        let source_deadline = self.analysis.source_deadline_milliseconds;
+        [
+            bound(
+                "server.body_bytes",
+                bytes(server.body_bytes),
+                1024,
+                "at least 1024 bytes",
+            ),
+            bound(
+                "server.request_timeout_seconds",
+                server.request_timeout_seconds,
+                1,
+                SECOND,
+            ),
+            bound("worker.lease_seconds", worker.lease_seconds, 1, SECOND),
+            bound(
+                "worker.max_attempts",
+                worker.max_attempts.into(),
+                1,
+                "at least 1",
+            ),
+            bound(
+                "worker.poll_milliseconds",
+                worker.poll_milliseconds,
+                10,
+                MILLISECONDS,
+            ),
+            bound(
+                "plugin.deadline_milliseconds",
+                plugin.deadline_milliseconds,
+                10,
+                MILLISECONDS,
+            ),
+            bound(
+                "plugin.scoring_deadline_milliseconds",
+                plugin.scoring_deadline_milliseconds,
+                10,
+                MILLISECONDS,
+            ),
+            bound(
+                "plugin.memory_bytes",
+                bytes(plugin.memory_bytes),
+                16 << 20,
+                "at least 16777216 bytes",
+            ),
+            bound(
+                "plugin.output_bytes",
+                bytes(plugin.output_bytes),
+                64 << 10,
+                "at least 65536 bytes",
+            ),
+            bound(
+                "plugin.n_instances",
+                plugin.n_instances.into(),
+                8,
+                "at least 8",
+            ),
+            bound(
+                "analysis.source_deadline_milliseconds",
+                source_deadline,
+                10,
+                MILLISECONDS,
+            ),
+        ]
+    }
+}
+
+/// The least that a setting may be.
+struct Bound {
+    key: &'static str,
+    found: u64,
+    least: u64,
+    expected: &'static str,
+}
+
+fn bound(key: &'static str, found: u64, least: u64, expected: &'static str) -> Bound {
+    Bound {
+        key,
+        found,
+        least,
+        expected,
+    }
+}
+
+impl ServerSettings {
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.host, self.port)
+    }
+}
+
+impl WorkerSettings {
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds)
+    }
+}

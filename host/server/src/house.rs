@@ -1,0 +1,150 @@
+//! Every room of one process, opened in order and wired to each other.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use phagen_analysis::{Analysis, AnalysisParts, AnalysisSettings, DrugList, MeshVocabulary};
+use phagen_blob::BlobFolder;
+use phagen_cache::{Cache, CacheSettings};
+use phagen_corpus::{Corpus, CorpusError};
+use phagen_domain::{clock::Clock, evidence::Page, plugin::Failure, query::CorpusRequest};
+use phagen_plugin::{CallLimits, CorpusSearch, PluginHost, PluginSettings};
+use phagen_store::Store;
+use phagen_store_sqlite::SqliteStore;
+use tokio::sync::Notify;
+
+use crate::{bootstrap, clock::SystemClock, config::Settings, slots::SlotLoader};
+
+/// What every command of this binary may need.
+pub struct House {
+    pub settings: Settings,
+    pub share_dir: PathBuf,
+    pub clock: Arc<dyn Clock>,
+    pub store: Arc<dyn Store>,
+    pub blobs: Arc<BlobFolder>,
+    pub corpus: Arc<Corpus>,
+    pub plugins: Arc<PluginHost>,
+    pub slots: Arc<SlotLoader>,
+    pub analysis: Arc<Analysis>,
+    /// Rung when a job is stored, so that an idle worker of this process need not wait for its poll.
+    pub wake: Arc<Notify>,
+}
+
+impl House {
+    /// Opens the data folder, seeds what is missing and loads the guests. The corpus may still be
+    /// empty: see [`bootstrap::import_bundled`].
+    pub async fn open(settings: Settings) -> Result<Self> {
+        let share_dir = bootstrap::find_share_dir(settings.share_dir.as_deref())?;
+        bootstrap::prepare_data_dir(&settings.data_dir)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let reference = read_reference(share_dir.join("vocabulary"));
+        let store = open_store(&settings).await?;
+        let blobs = Arc::new(BlobFolder::open(settings.data_dir.join("blob"))?);
+        let corpus = Arc::new(open_corpus(&settings)?);
+        let plugins = Arc::new(open_plugins(&settings, Arc::clone(&corpus))?);
+        bootstrap::seed_slots(store.as_ref(), &blobs, &share_dir, clock.as_ref()).await?;
+        let slots = Arc::new(SlotLoader::new(
+            Arc::clone(&store),
+            Arc::clone(&blobs),
+            Arc::clone(&plugins),
+        ));
+        slots.load().await.context("cannot load the plugins")?;
+        let (drugs, vocabulary) = reference.await??;
+        let analysis = Arc::new(Analysis::new(AnalysisParts {
+            drugs: Arc::new(drugs),
+            vocabulary: Arc::new(vocabulary),
+            cache: Arc::new(open_cache(&settings)),
+            settings: AnalysisSettings {
+                source_deadline: Duration::from_millis(
+                    settings.analysis.source_deadline_milliseconds,
+                ),
+            },
+            phagen_version: env!("CARGO_PKG_VERSION").to_owned(),
+        }));
+        let wake = Arc::new(Notify::new());
+        Ok(Self {
+            settings,
+            share_dir,
+            clock,
+            store,
+            blobs,
+            corpus,
+            plugins,
+            slots,
+            analysis,
+            wake,
+        })
+    }
+}
+
+/// The database, migrated.
+pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>> {
+    let path = settings.data_dir.join("phagen.db");
+    let store = SqliteStore::open(&path)
+        .await
+        .with_context(|| format!("cannot open the database `{}`", path.display()))?;
+    Ok(Arc::new(store))
+}
+
+pub fn open_corpus(settings: &Settings) -> Result<Corpus> {
+    let path = settings.data_dir.join("index");
+    Corpus::open(&path)
+        .with_context(|| format!("cannot open the corpus index `{}`", path.display()))
+}
+
+fn open_plugins(settings: &Settings, corpus: Arc<Corpus>) -> Result<PluginHost> {
+    let plugin = &settings.plugin;
+    let host = PluginHost::new(
+        PluginSettings {
+            cache_dir: settings.data_dir.join("compiled"),
+            n_instances: plugin.n_instances,
+            limits: CallLimits {
+                deadline: Duration::from_millis(plugin.deadline_milliseconds),
+                scoring_deadline: Duration::from_millis(plugin.scoring_deadline_milliseconds),
+                memory_bytes: plugin.memory_bytes,
+                output_bytes: plugin.output_bytes,
+                ..CallLimits::default()
+            },
+        },
+        Arc::new(CorpusForGuests(corpus)),
+    )?;
+    Ok(host)
+}
+
+fn open_cache(settings: &Settings) -> Cache {
+    Cache::new(CacheSettings {
+        enabled: settings.cache.enabled,
+        max_bytes: settings.cache.memory_bytes,
+        ..CacheSettings::default()
+    })
+}
+
+/// Reads drug list and vocabulary while the database opens and the guests load.
+fn read_reference(folder: PathBuf) -> tokio::task::JoinHandle<Result<(DrugList, MeshVocabulary)>> {
+    tokio::task::spawn_blocking(move || {
+        let drugs = DrugList::read(&folder.join("drugs.jsonl.gz"))?;
+        let vocabulary = MeshVocabulary::read(Path::new(&folder))?;
+        Ok((drugs, vocabulary))
+    })
+}
+
+/// The corpus as guests reach it: the same search, its errors in the contract's words.
+struct CorpusForGuests(Arc<Corpus>);
+
+impl CorpusSearch for CorpusForGuests {
+    fn search(&self, request: &CorpusRequest) -> Result<Page, Failure> {
+        self.0.search(request).map_err(|error| match error {
+            CorpusError::InvalidCursor { .. } | CorpusError::InvalidRequest { .. } => {
+                Failure::new("invalid-input", error.to_string())
+            }
+            other => Failure {
+                retryable: true,
+                ..Failure::new("unavailable", other.to_string())
+            },
+        })
+    }
+}

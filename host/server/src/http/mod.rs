@@ -1,0 +1,127 @@
+//! The API. Each file is one resource: its router, bodies, handlers and rules; this one merges them.
+//!
+//! Nothing here runs a plugin or a model, and nothing here meets the worker: the two share rows
+//! through the store. Translation between the domain's words and the API's stops here.
+
+mod body;
+mod cached;
+mod entity_tag;
+mod feedback;
+mod health;
+mod jobs;
+mod metrics;
+mod observe;
+mod openapi;
+mod plugins;
+mod problem;
+mod query;
+mod state;
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    http::{Method, Uri},
+    middleware,
+};
+use tokio::{net::TcpListener, time};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use health::{CheckStatus, HealthChecks};
+pub use state::{AppState, HttpLimits};
+
+use problem::{Kind, Problem};
+use state::App;
+
+/// How often the metrics recorder folds what it collected; unfolded samples only pile up.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Serves until `state.shutdown` is cancelled, then lets running requests end, but not for longer
+/// than `limits.drain_timeout`.
+pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
+    let shutdown = state.shutdown.clone();
+    let drain_timeout = state.limits.drain_timeout;
+    let metrics = state.metrics.clone();
+    let server = axum::serve(listener, router(state))
+        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let upkeep = async {
+        let mut interval = time::interval(METRICS_UPKEEP);
+        loop {
+            interval.tick().await;
+            metrics.run_upkeep();
+        }
+    };
+    let out_of_patience = async {
+        shutdown.cancelled().await;
+        time::sleep(drain_timeout).await;
+    };
+    tokio::select! {
+        ended = server.into_future() => ended,
+        () = upkeep => Ok(()),
+        () = out_of_patience => {
+            tracing::warn!("requests were still running after {drain_timeout:?}; they are cut off");
+            Ok(())
+        }
+    }
+}
+
+/// The whole API, ready to serve.
+pub fn router(state: AppState) -> Router {
+    let app = Arc::new(App::new(state));
+    metrics::describe(app.version);
+    let (routes, document) = merged(app.version).split_for_parts();
+    let routes = routes
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::clone(&app))
+        .layer(openapi::document_layer(&document));
+    hardened(routes, &app)
+}
+
+/// The document that `/api/openapi.json` serves, without a server.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    merged(env!("CARGO_PKG_VERSION")).into_openapi()
+}
+
+fn merged(version: &str) -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::base(version))
+        .merge(jobs::router())
+        .merge(feedback::router())
+        .merge(plugins::router())
+        .merge(health::router())
+        .merge(metrics::router())
+        .merge(openapi::router())
+}
+
+/// Wraps routes in what every answer passes through, innermost first: the time limit, the net under
+/// panics, then request id, log line, metrics and security headers.
+fn hardened(routes: Router, app: &Arc<App>) -> Router {
+    routes
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            observe::limit_time,
+        ))
+        .layer(CatchPanicLayer::custom(observe::answer_panic))
+        .layer(middleware::from_fn(observe::observe))
+}
+
+async fn unknown_route(uri: Uri) -> Problem {
+    Problem::new(
+        Kind::RouteNotFound,
+        format!(
+            "nothing is served at `{}`; `/api/openapi.json` lists what is",
+            uri.path()
+        ),
+    )
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    Problem::new(
+        Kind::MethodNotAllowed,
+        format!(
+            "`{}` does not answer {method}; the `Allow` header lists what it does",
+            uri.path()
+        ),
+    )
+}

@@ -1,0 +1,306 @@
+//! Every error that leaves the API, as RFC 9457 words it.
+//!
+//! A kind is a promise: its `type` and status never change. The detail is for people and may. No
+//! detail holds a stack, a statement or a path of the server.
+
+use std::error::Error;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use phagen_domain::job::JobId;
+use phagen_store::StoreError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::observe;
+
+/// What a caller can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    InvalidField,
+    InvalidParameter,
+    InvalidHeader,
+    MalformedBody,
+    UnsupportedMediaType,
+    BodyTooLarge,
+    BodyTooSlow,
+    IdempotencyKeyReused,
+    JobNotFound,
+    JobFinished,
+    JobNotSucceeded,
+    NoStructure,
+    RouteNotFound,
+    MethodNotAllowed,
+    TooManyStreams,
+    Timeout,
+    Unavailable,
+    Internal,
+}
+
+impl Kind {
+    /// Last part of the `type`, status and title.
+    fn facts(self) -> (&'static str, StatusCode, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::InvalidField => (
+                "invalid-field",
+                S::UNPROCESSABLE_ENTITY,
+                "A field of the body is invalid",
+            ),
+            Self::InvalidParameter => (
+                "invalid-parameter",
+                S::BAD_REQUEST,
+                "A parameter of the address is invalid",
+            ),
+            Self::InvalidHeader => ("invalid-header", S::BAD_REQUEST, "A header is invalid"),
+            Self::MalformedBody => (
+                "malformed-body",
+                S::BAD_REQUEST,
+                "The body is not a JSON object",
+            ),
+            Self::UnsupportedMediaType => (
+                "unsupported-media-type",
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "The body is not sent as JSON",
+            ),
+            Self::BodyTooLarge => (
+                "body-too-large",
+                S::PAYLOAD_TOO_LARGE,
+                "The body is too large",
+            ),
+            Self::BodyTooSlow => (
+                "body-too-slow",
+                S::REQUEST_TIMEOUT,
+                "The body did not arrive in time",
+            ),
+            Self::IdempotencyKeyReused => (
+                "idempotency-key-reused",
+                S::UNPROCESSABLE_ENTITY,
+                "The idempotency key belongs to another request",
+            ),
+            Self::JobNotFound => ("job-not-found", S::NOT_FOUND, "The job does not exist"),
+            Self::JobFinished => ("job-finished", S::CONFLICT, "The job has already finished"),
+            Self::JobNotSucceeded => ("job-not-succeeded", S::CONFLICT, "The job has no result"),
+            Self::NoStructure => (
+                "no-structure",
+                S::NOT_FOUND,
+                "The molecule has no structure",
+            ),
+            Self::RouteNotFound => ("route-not-found", S::NOT_FOUND, "Nothing is served here"),
+            Self::MethodNotAllowed => (
+                "method-not-allowed",
+                S::METHOD_NOT_ALLOWED,
+                "The method is not allowed here",
+            ),
+            Self::TooManyStreams => (
+                "too-many-streams",
+                S::SERVICE_UNAVAILABLE,
+                "Too many event streams are open",
+            ),
+            Self::Timeout => (
+                "timeout",
+                S::SERVICE_UNAVAILABLE,
+                "The request took too long",
+            ),
+            Self::Unavailable => (
+                "unavailable",
+                S::SERVICE_UNAVAILABLE,
+                "The database does not answer",
+            ),
+            Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "The server failed"),
+        }
+    }
+}
+
+/// One thing wrong with one field, parameter or header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct FieldError {
+    /// Such as `molecule` or `synonyms[3]`.
+    pub(super) field: String,
+    pub(super) message: String,
+}
+
+impl FieldError {
+    pub(super) fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            field: clipped(field.into()),
+            message: clipped(message.into()),
+        }
+    }
+}
+
+/// A refusal on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    kind: Kind,
+    detail: String,
+    errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// Field errors that one answer lists.
+    pub(super) const MAX_ERRORS: usize = 20;
+    /// Characters of one message, since some repeat what the caller sent.
+    const MAX_MESSAGE_CHARS: usize = 400;
+    const RETRY_AFTER_SECONDS: &'static str = "2";
+
+    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: clipped(detail.into()),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Names what is wrong, field by field; the detail is the first of them.
+    pub(super) fn of_fields(kind: Kind, mut errors: Vec<FieldError>) -> Self {
+        errors.truncate(Self::MAX_ERRORS);
+        let detail = errors.first().map_or_else(String::new, |first| {
+            clipped(format!("`{}`: {}", first.field, first.message))
+        });
+        Self {
+            kind,
+            detail,
+            errors,
+        }
+    }
+
+    pub(super) fn of_field(
+        kind: Kind,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::of_fields(kind, vec![FieldError::new(field, message)])
+    }
+
+    pub(super) fn job_not_found(id: JobId) -> Self {
+        Self::new(Kind::JobNotFound, format!("job `{id}` does not exist"))
+    }
+}
+
+fn clipped(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(Problem::MAX_MESSAGE_CHARS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// The body of every error, `application/problem+json` (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem, example = json!({
+    "type": "/problems/invalid-field",
+    "title": "A field of the body is invalid",
+    "status": 422,
+    "detail": "`molecule`: must hold a letter or a digit",
+    "request_id": "0193a1b2-7c00-7000-8000-000000000000",
+    "errors": [{ "field": "molecule", "message": "must hold a letter or a digit" }]
+}))]
+pub(super) struct ProblemBody {
+    /// Stable; what a program branches on.
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    status: u16,
+    /// What was wrong this time, for people.
+    detail: String,
+    /// As in the header `X-Request-Id` and in the server's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    /// What was wrong, field by field; at most 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (name, status, title) = self.kind.facts();
+        let body = ProblemBody {
+            kind: format!("/problems/{name}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: self.detail,
+            request_id: observe::current_request_id(),
+            errors: self.errors,
+        };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from_static(Self::RETRY_AFTER_SECONDS),
+            );
+        }
+        response
+    }
+}
+
+/// What the caller did is told to the caller; what the database did is logged, here and only here.
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::UnknownJob(id) => Self::job_not_found(id),
+            StoreError::AlreadyFinished { .. } => Self::new(Kind::JobFinished, error.to_string()),
+            StoreError::KeyReused(_) => Self::new(
+                Kind::IdempotencyKeyReused,
+                "the key was used with another body; use a new key for a new request",
+            ),
+            StoreError::InvalidCursor(_) => Self::of_field(
+                Kind::InvalidParameter,
+                "cursor",
+                "is not a cursor of this listing; take `next_cursor` of the page before, unchanged",
+            ),
+            StoreError::Database { .. } => {
+                log(&error);
+                Self::new(
+                    Kind::Unavailable,
+                    "the database did not answer; try again soon",
+                )
+            }
+            other => {
+                log(&other);
+                Self::new(
+                    Kind::Internal,
+                    "the server failed; its log names the cause under this request id",
+                )
+            }
+        }
+    }
+}
+
+fn log(error: &StoreError) {
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        causes.push(deeper.to_string());
+        cause = deeper.source();
+    }
+    tracing::error!(%error, causes = causes.join(": "), "request failed: {error}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_message_is_clipped_on_a_character() {
+        let problem = Problem::of_field(Kind::InvalidField, "é".repeat(1_000), "no");
+        assert_eq!(problem.errors[0].field.chars().count(), 401);
+        assert!(problem.detail.chars().count() <= 401);
+    }
+
+    #[test]
+    fn a_flood_of_field_errors_is_cut() {
+        let errors = vec![FieldError::new("synonyms[0]", "must not be blank"); 500];
+        let problem = Problem::of_fields(Kind::InvalidField, errors);
+        assert_eq!(problem.errors.len(), Problem::MAX_ERRORS);
+    }
+}

@@ -1,0 +1,100 @@
+//! What the handlers hold, and the limits they keep.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use phagen_domain::clock::Clock;
+use phagen_store::{QueueStats, Store};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    cached::Cached,
+    health::{DatabaseCheck, HealthChecks},
+};
+
+/// What the server hands to the API.
+pub struct AppState {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    /// Told of every new job; best effort, since workers also poll.
+    pub wake: Arc<Notify>,
+    pub limits: HttpLimits,
+    pub health: Arc<HealthChecks>,
+    pub metrics: PrometheusHandle,
+    /// Cancelled at shutdown: `/ready` then refuses and event streams end.
+    pub shutdown: CancellationToken,
+    pub version: &'static str,
+}
+
+/// How much one caller may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Largest request body.
+    pub body_bytes: usize,
+    /// Longest wait for a request body to arrive.
+    pub body_timeout: Duration,
+    /// Longest that a handler may take before its answer begins.
+    pub request_timeout: Duration,
+    /// Longest wait for running requests at shutdown.
+    pub drain_timeout: Duration,
+    /// Attempts that a new job gets.
+    pub max_attempts: u32,
+    /// Event streams open at once.
+    pub n_event_streams: usize,
+    /// How often an event stream looks for news.
+    pub event_poll: Duration,
+    /// Longest silence on an event stream.
+    pub event_heartbeat: Duration,
+    /// Longest wait for the database in a readiness check.
+    pub check_timeout: Duration,
+    /// How long the answers of the readiness check and the queue's figures are kept.
+    pub check_ttl: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1024 * 1024,
+            body_timeout: Duration::from_secs(15),
+            request_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(10),
+            max_attempts: 3,
+            n_event_streams: 256,
+            event_poll: Duration::from_millis(250),
+            event_heartbeat: Duration::from_secs(15),
+            check_timeout: Duration::from_secs(1),
+            check_ttl: Duration::from_secs(2),
+        }
+    }
+}
+
+/// The state and what the API keeps of its own beside it.
+pub(super) struct App {
+    state: AppState,
+    pub(super) event_streams: Arc<Semaphore>,
+    pub(super) database: Cached<DatabaseCheck>,
+    pub(super) queue: Cached<Option<QueueStats>>,
+}
+
+impl App {
+    pub(super) fn new(state: AppState) -> Self {
+        let limits = state.limits;
+        Self {
+            state,
+            event_streams: Arc::new(Semaphore::new(
+                limits.n_event_streams.min(Semaphore::MAX_PERMITS),
+            )),
+            database: Cached::new(limits.check_ttl),
+            queue: Cached::new(limits.check_ttl),
+        }
+    }
+}
+
+impl Deref for App {
+    type Target = AppState;
+
+    fn deref(&self) -> &AppState {
+        &self.state
+    }
+}

@@ -1,0 +1,16 @@
+//! The binary `phagen`, as a library: command line, settings, HTTP, worker.
+//!
+//! `http` and `worker` never meet: they share rows in the database. Only [`config`] reads the
+//! environment, and nothing imports this crate.
+
+pub mod bootstrap;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod house;
+pub mod http;
+pub mod report;
+pub mod request;
+pub mod slots;
+pub mod telemetry;
+pub mod worker;

@@ -1,0 +1,141 @@
+//! A store that never works, for the answers that a working one cannot show.
+
+use std::{future::pending, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use phagen_domain::{
+    artifact::ArtifactRecord,
+    feedback::Feedback,
+    job::{Job, JobFailure, JobId, Lease, Progress},
+    plugin::Slot,
+    result::JobResult,
+};
+use phagen_store::{
+    CancelOutcome, ClaimedJob, Enqueued, FeedbackStats, FeedbackStore, IdempotencyKey, JobEvent,
+    JobFilter, JobPage, NewJob, QueueStats, QueueStore, RegistryStore, Renewal, RetryPolicy,
+    SlotChange, Store, StoreError,
+};
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum How {
+    /// The database refuses, with words that nobody outside may see.
+    Fails,
+    /// A bug.
+    Panics,
+    /// It never answers.
+    Hangs,
+}
+
+pub(crate) const SECRET: &str = "host=10.0.0.7 password=hunter2";
+
+pub(crate) struct BrokenStore(pub(crate) How);
+
+impl BrokenStore {
+    async fn broken<T>(&self) -> Result<T, StoreError> {
+        match self.0 {
+            How::Fails => Err(StoreError::Database {
+                tried: "do anything",
+                cause: SECRET.into(),
+            }),
+            How::Panics => panic!("{SECRET}"),
+            How::Hangs => pending().await,
+        }
+    }
+}
+
+type Stored<T> = Result<T, StoreError>;
+
+#[async_trait]
+impl QueueStore for BrokenStore {
+    async fn enqueue(&self, _: &NewJob, _: Option<&IdempotencyKey>) -> Stored<Enqueued> {
+        self.broken().await
+    }
+    async fn claim(&self, _: &str, _: Duration) -> Stored<Option<ClaimedJob>> {
+        self.broken().await
+    }
+    async fn renew(&self, _: &[Lease], _: Duration) -> Stored<Vec<Renewal>> {
+        self.broken().await
+    }
+    async fn report_progress(&self, _: &Lease, _: &Progress) -> Stored<()> {
+        self.broken().await
+    }
+    async fn finish(&self, _: &Lease, _: &JobResult) -> Stored<()> {
+        self.broken().await
+    }
+    async fn fail(&self, _: &Lease, _: &JobFailure, _: Duration) -> Stored<()> {
+        self.broken().await
+    }
+    async fn release(&self, _: &Lease) -> Stored<()> {
+        self.broken().await
+    }
+    async fn cancel(&self, _: JobId) -> Stored<CancelOutcome> {
+        self.broken().await
+    }
+    async fn acknowledge_cancel(&self, _: &Lease) -> Stored<()> {
+        self.broken().await
+    }
+    async fn reap(&self, _: RetryPolicy) -> Stored<u64> {
+        self.broken().await
+    }
+    async fn find_job(&self, _: JobId) -> Stored<Option<Job>> {
+        self.broken().await
+    }
+    async fn list_jobs(&self, _: &JobFilter, _: u32, _: Option<&str>) -> Stored<JobPage> {
+        self.broken().await
+    }
+    async fn list_events(&self, _: JobId, _: u64) -> Stored<Vec<JobEvent>> {
+        self.broken().await
+    }
+    async fn queue_stats(&self) -> Stored<QueueStats> {
+        self.broken().await
+    }
+}
+
+#[async_trait]
+impl RegistryStore for BrokenStore {
+    async fn seed_slots(&self, _: &[Slot]) -> Stored<u64> {
+        self.broken().await
+    }
+    async fn list_slots(&self) -> Stored<Vec<Slot>> {
+        self.broken().await
+    }
+    async fn change_artifact(&self, _: &SlotChange) -> Stored<u64> {
+        self.broken().await
+    }
+    async fn update_builtin(&self, _: &Slot) -> Stored<bool> {
+        self.broken().await
+    }
+    async fn record_artifact(&self, _: &ArtifactRecord) -> Stored<()> {
+        self.broken().await
+    }
+    async fn list_artifacts(&self) -> Stored<Vec<ArtifactRecord>> {
+        self.broken().await
+    }
+}
+
+#[async_trait]
+impl FeedbackStore for BrokenStore {
+    async fn record_feedback(&self, _: &Feedback) -> Stored<()> {
+        self.broken().await
+    }
+    async fn list_job_feedback(&self, _: JobId) -> Stored<Vec<Feedback>> {
+        self.broken().await
+    }
+    async fn list_feedback(&self) -> Stored<Vec<Feedback>> {
+        self.broken().await
+    }
+    async fn feedback_stats(&self) -> Stored<FeedbackStats> {
+        self.broken().await
+    }
+}
+
+#[async_trait]
+impl Store for BrokenStore {
+    async fn ping(&self) -> Stored<DateTime<Utc>> {
+        self.broken().await
+    }
+    async fn schema_version(&self) -> Stored<i64> {
+        self.broken().await
+    }
+}

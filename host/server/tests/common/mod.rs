@@ -1,0 +1,272 @@
+//! The API on a real socket over a store of its own, and the words to talk to it.
+
+pub(crate) mod answer;
+pub(crate) mod broken;
+pub(crate) mod finished;
+pub(crate) mod schema;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use phagen_domain::{
+    clock::FixedClock,
+    digest::Digest,
+    evidence::Attribute,
+    job::{JobId, JobStatus},
+    plugin::{Grant, Slot, World},
+    result::JobResult,
+};
+use phagen_server::http::{self, AppState, CheckStatus, HealthChecks, HttpLimits};
+use phagen_store::{ClaimedJob, Store};
+use phagen_store_sqlite::SqliteStore;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub(crate) use answer::Answer;
+
+/// Longer than any test may wait for one answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const LEASE: Duration = Duration::from_mins(1);
+
+pub(crate) struct TestApp {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) health: Arc<HealthChecks>,
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) address: SocketAddr,
+    client: Client,
+    tasks: TaskTracker,
+    _folder: TempDir,
+}
+
+impl TestApp {
+    /// On an empty SQLite file with the built-in slots.
+    pub(crate) async fn start() -> Self {
+        Self::with_limits(quick_limits()).await
+    }
+
+    pub(crate) async fn with_limits(limits: HttpLimits) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = SqliteStore::open(&folder.path().join("phagen.sqlite"))
+            .await
+            .expect("a new database opens");
+        store.seed_slots_of_tests().await;
+        Self::on(Arc::new(store), limits, folder).await
+    }
+
+    /// On a store that fails in one way.
+    pub(crate) async fn broken(how: broken::How, limits: HttpLimits) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::on(Arc::new(broken::BrokenStore(how)), limits, folder).await
+    }
+
+    async fn on(store: Arc<dyn Store>, limits: HttpLimits, folder: TempDir) -> Self {
+        let clock = Arc::new(FixedClock(noon()));
+        let health = Arc::new(HealthChecks::new(clock.clone(), &["guests"]));
+        health.report("guests", CheckStatus::Ok, Duration::ZERO, None);
+        let (wake, shutdown) = (Arc::new(Notify::new()), CancellationToken::new());
+        let state = AppState {
+            store: Arc::clone(&store),
+            clock,
+            wake: Arc::clone(&wake),
+            limits,
+            health: Arc::clone(&health),
+            metrics: metrics(),
+            shutdown: shutdown.clone(),
+            version: "0.0.0-test",
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
+        let tasks = TaskTracker::new();
+        tasks.spawn(async move {
+            http::serve(listener, state)
+                .await
+                .expect("serving ends well");
+        });
+        Self {
+            store,
+            health,
+            wake,
+            shutdown,
+            address,
+            client: Client::builder()
+                .timeout(PATIENCE)
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .build()
+                .expect("a client"),
+            tasks,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("http://{}{path}", self.address))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::to(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        Answer::to(self.request(Method::DELETE, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        Answer::to(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Posts bytes as they are, as JSON.
+    pub(crate) async fn post_bytes(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        let request = self
+            .request(Method::POST, path)
+            .header("content-type", "application/json")
+            .body(body.into());
+        Answer::to(request).await
+    }
+
+    /// Writes bytes on a new connection, closes that half, and reads to the end.
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
+        let exchange = async {
+            let mut socket = TcpStream::connect(self.address)
+                .await
+                .expect("a connection");
+            socket.write_all(bytes).await.expect("bytes are taken");
+            socket.shutdown().await.expect("half of the socket closes");
+            let mut answer = Vec::new();
+            socket.read_to_end(&mut answer).await.expect("an answer");
+            String::from_utf8_lossy(&answer).into_owned()
+        };
+        timeout(PATIENCE, exchange)
+            .await
+            .expect("an answer in time")
+    }
+
+    /// Submits a job for `molecule` and gives its id.
+    pub(crate) async fn submit(&self, molecule: &str) -> JobId {
+        let answer = self
+            .post("/api/jobs", &serde_json::json!({ "molecule": molecule }))
+            .await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        answer.job_id()
+    }
+
+    pub(crate) async fn claim(&self) -> ClaimedJob {
+        self.store
+            .claim("test", LEASE)
+            .await
+            .expect("the store answers")
+            .expect("a job is due")
+    }
+
+    /// A job that a worker finished with `result`.
+    pub(crate) async fn finished(&self, result: &JobResult) -> JobId {
+        let id = self.submit(&result.molecule.name).await;
+        let claimed = self.claim().await;
+        assert_eq!(claimed.job.id, id, "finish jobs one at a time");
+        self.store
+            .finish(&claimed.lease, result)
+            .await
+            .expect("the lease is held");
+        id
+    }
+
+    pub(crate) async fn status_of(&self, id: JobId) -> JobStatus {
+        let job = self.store.find_job(id).await.expect("the store answers");
+        job.expect("the job exists").state.status()
+    }
+
+    /// Shuts the server down and waits until it has ended.
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        timeout(PATIENCE, self.tasks.wait())
+            .await
+            .expect("serving ends in time");
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// The defaults, with polls and caches that do not make a test wait.
+pub(crate) fn quick_limits() -> HttpLimits {
+    HttpLimits {
+        event_poll: Duration::from_millis(10),
+        check_ttl: Duration::ZERO,
+        ..HttpLimits::default()
+    }
+}
+
+pub(crate) fn noon() -> DateTime<Utc> {
+    "2026-11-22T12:00:00Z".parse().expect("a time")
+}
+
+/// One recorder serves every test of the process, so tests look for their own series only.
+fn metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &[0.01, 0.1, 1.0])
+                .expect("buckets are given")
+                .install_recorder()
+                .expect("the process has no other recorder")
+        })
+        .clone()
+}
+
+trait SeedSlots {
+    async fn seed_slots_of_tests(&self);
+}
+
+impl<S: Store> SeedSlots for S {
+    async fn seed_slots_of_tests(&self) {
+        let sources = ["clinical", "literature", "regulatory", "patent", "market"]
+            .map(|kind| slot(kind, World::Source, "corpus-source"));
+        let mut slots = sources.to_vec();
+        slots.push(slot("mapper", World::Mapper, "mesh-mapper"));
+        slots.push(slot("reranker", World::Reranker, "evidence-reranker"));
+        self.seed_slots(&slots).await.expect("slots are seeded");
+    }
+}
+
+fn slot(name: &str, world: World, plugin: &str) -> Slot {
+    let is_source = world == World::Source;
+    let kind = Attribute {
+        key: "kind".to_owned(),
+        value: name.to_owned(),
+    };
+    Slot {
+        name: name.parse().expect("a slot name"),
+        world,
+        plugin: plugin.to_owned(),
+        plugin_digest: Digest::of(plugin.as_bytes()),
+        artifact_digest: (world == World::Reranker).then(|| Digest::of(b"weights")),
+        config: if is_source { vec![kind] } else { Vec::new() },
+        grant: Grant {
+            corpus: is_source,
+            artifact: world == World::Reranker,
+        },
+        generation: 1,
+    }
+}

@@ -1,0 +1,141 @@
+//! `phagen corpus import` when it is stopped, killed, or given a broken file.
+
+use std::fs;
+
+use crate::{
+    data_dir::DataDir,
+    process::{PATIENCE, Process},
+};
+
+const TWO_GOOD_LINES: [&str; 2] = [
+    r#"{"id": "PMID:1", "kind": "literature", "title": "Aspirin and gout", "text": "Aspirin relieved gout.", "citation": "A"}"#,
+    r#"{"id": "PMID:2", "kind": "literature", "title": "Aspirin and acne", "text": "Aspirin relieved acne.", "citation": "B"}"#,
+];
+
+/// Documents by kind, and the sum that the last line gives.
+fn n_documents(dir: &DataDir) -> (Vec<u64>, u64) {
+    let stats = dir.run(&["corpus", "stats"]).expect_success();
+    let mut counts: Vec<u64> = stats
+        .lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let count = words.get(1).and_then(|word| word.parse().ok());
+            count.unwrap_or_else(|| panic!("no count in `{line}`"))
+        })
+        .collect();
+    let all = counts.pop().expect("a line for all");
+    (counts, all)
+}
+
+/// An import of the bundled corpus that has committed something and has much left to do.
+fn import_under_way(dir: &DataDir, arguments: &[&str]) -> Process {
+    let mut import = dir.spawn(arguments, &[]);
+    let meta = dir.path().join("index").join("meta.json");
+    import.wait_until("the first commit", |_| {
+        fs::read_to_string(&meta).is_ok_and(|text| text.contains("segment_id"))
+    });
+    import
+}
+
+/// Whole files are there, the rest is not, and a second import adds what is missing.
+fn assert_whole_files_then_complete(dir: &DataDir) {
+    let complete = n_documents(&DataDir::ready());
+    let (by_kind, all) = n_documents(dir);
+    assert_eq!(by_kind.iter().sum::<u64>(), all);
+    assert!(0 < all && all < complete.1, "{all} of {}", complete.1);
+    let report = dir.run(&["corpus", "import"]).expect_success();
+    let mut n_unchanged = 0;
+    for line in report.lines() {
+        let number = |word: &str| -> u64 {
+            let (before, _) = line.split_once(word).unwrap_or_else(|| panic!("{line}"));
+            let number = before
+                .split_whitespace()
+                .last()
+                .and_then(|n| n.parse().ok());
+            number.unwrap_or_else(|| panic!("no number before `{word}` in `{line}`"))
+        };
+        let (added, unchanged) = (number(" added"), number(" unchanged"));
+        assert!(added == 0 || unchanged == 0, "half a file was kept: {line}");
+        n_unchanged += unchanged;
+    }
+    assert_eq!(n_unchanged, all);
+    assert_eq!(n_documents(dir), complete);
+}
+
+#[test]
+fn ctrl_c_keeps_whole_files_and_the_next_import_completes_them() {
+    let dir = DataDir::empty();
+    let import = import_under_way(&dir, &["corpus", "import"]);
+    import.signal("INT");
+    let error = import.wait(PATIENCE).expect_failure();
+    assert!(error.contains("import stopped"), "{error}");
+    assert_whole_files_then_complete(&dir);
+}
+
+#[test]
+fn ctrl_c_during_the_first_start_of_the_server_keeps_whole_files_too() {
+    let dir = DataDir::empty();
+    let server = import_under_way(&dir, &["serve", "--port", "0"]);
+    server.signal("INT");
+    let error = server.wait(PATIENCE).expect_failure();
+    assert!(error.contains("import stopped"), "{error}");
+    assert_whole_files_then_complete(&dir);
+}
+
+#[test]
+fn a_killed_import_leaves_whole_files_too() {
+    let dir = DataDir::empty();
+    let import = import_under_way(&dir, &["corpus", "import"]);
+    import.signal("KILL");
+    assert_eq!(import.wait(PATIENCE).code, None);
+    assert_whole_files_then_complete(&dir);
+}
+
+#[test]
+fn a_bad_line_is_named_and_the_good_ones_are_kept() {
+    let dir = DataDir::empty();
+    let [first, second] = TWO_GOOD_LINES;
+    let mut bytes = format!("{first}\n{{\"id\": \"PMID:3\", \"title\": \"cut off\n").into_bytes();
+    bytes.extend(b"\"\xff\xfe\"\n");
+    bytes.extend(format!("{{\"title\": \"has no id\"}}\n{second}\n").into_bytes());
+    let file = dir.file("corrupt.jsonl", bytes);
+    let file = file.to_str().expect("a name of text");
+    let ended = dir.run(&["corpus", "import", file]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    let report = &ended.stdout;
+    assert!(
+        report.contains("corrupt.jsonl: 5 lines: 2 added"),
+        "{report}"
+    );
+    assert!(report.contains("3 bad"), "{report}");
+    for line in ["line 2:", "line 3:", "line 4:"] {
+        assert!(report.contains(line), "{report}");
+    }
+    assert!(
+        !report.contains("line 1:") && !report.contains("line 5:"),
+        "{report}"
+    );
+    assert_eq!(n_documents(&dir).1, 2);
+    let found = dir.run(&["corpus", "search", "acne"]).expect_success();
+    assert!(found.contains("PMID:2"), "{found}");
+}
+
+#[test]
+fn a_truncated_gzip_file_is_refused_by_its_name() {
+    let dir = DataDir::empty();
+    let whole = fs::read(crate::template::share_dir().join("corpus/labels.jsonl.gz")).unwrap();
+    let file = dir.file("cut.jsonl.gz", &whole[..whole.len() / 2]);
+    let ended = dir.run(&["corpus", "import", file.to_str().expect("a name of text")]);
+    assert_ne!(ended.code, Some(0), "{ended:?}");
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(said.contains("cut.jsonl.gz"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let dir = DataDir::empty();
+    let error = dir
+        .run(&["corpus", "import", "nowhere.jsonl"])
+        .expect_failure();
+    assert!(error.contains("nowhere.jsonl"), "{error}");
+}

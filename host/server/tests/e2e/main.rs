@@ -1,0 +1,23 @@
+//! The binary itself, as a user starts it: real guests, the bundled corpus, a real socket, and
+//! signals. Every story has a data folder and processes of its own.
+
+#[path = "../common/answer.rs"]
+mod answer;
+#[path = "../common/schema.rs"]
+mod schema;
+
+mod data_dir;
+mod database;
+mod process;
+mod server;
+mod template;
+
+mod analysis;
+mod analyze;
+mod corpus;
+mod events;
+mod interruption;
+mod learning;
+mod legacy;
+mod operation;
+mod queue;
