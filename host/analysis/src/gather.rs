@@ -21,7 +21,7 @@ use phagen_plugin::{ActiveSlot, PluginError};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::{error::AnalysisError, names::Names, sketch::Sketch};
+use crate::{error::AnalysisError, names::Names, page, sketch::Sketch};
 
 /// Most pages read of one source's answer.
 const MAX_PAGES: usize = 4;
@@ -149,13 +149,8 @@ async fn read_pages(request: &Request<'_>, source: &ActiveSlot) -> Result<Answer
     let mut seen = BTreeSet::new();
     let mut cursor: Option<String> = None;
     for _ in 0..MAX_PAGES {
-        let page = source
-            .search(
-                request.query,
-                n_wanted.min(MAX_PAGE_CANDIDATES),
-                cursor.as_deref(),
-            )
-            .await?;
+        let limit = n_wanted.min(MAX_PAGE_CANDIDATES);
+        let page = page::read(request.query, source, limit, cursor.as_deref()).await?;
         for candidate in page.candidates {
             if !seen.insert(candidate.evidence.evidence_id.clone()) {
                 continue;

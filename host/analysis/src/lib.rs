@@ -15,6 +15,7 @@ mod mapping;
 mod merge;
 mod names;
 mod narrate;
+mod page;
 mod progress;
 mod quote_lock;
 mod read;

@@ -126,7 +126,9 @@ fn recommended(result: &JobResult, recommendation: &Assessment) -> Sentence {
         .repurposing_suggestions
         .iter()
         .find(|s| Some(&s.mesh_id) == recommendation.mesh_id.as_ref());
-    let quotes = suggestion.map_or_else(Vec::new, |suggestion| quotes(result, suggestion));
+    let quotes = suggestion.map_or_else(Vec::new, |suggestion| {
+        cited(result, suggestion, recommendation)
+    });
     Sentence {
         text: format!(
             "Recommendation{about}: {} (gate {}): {}.",
@@ -134,9 +136,29 @@ fn recommended(result: &JobResult, recommendation: &Assessment) -> Sentence {
             recommendation.gate,
             recommendation.reasons.join("; ")
         ),
-        quotes: quotes.into_iter().map(|(quote, _)| quote).collect(),
+        quotes,
         struck: false,
     }
+}
+
+/// The places that the verdict rests on: those of its inputs, the deciding input first.
+fn cited(result: &JobResult, suggestion: &Suggestion, verdict: &Assessment) -> Vec<Quote> {
+    let mut quoted: Vec<Quote> = Vec::new();
+    for id in verdict.inputs.iter().flat_map(|input| &input.evidence_ids) {
+        let is_new = quoted.iter().all(|quote| &quote.evidence_id != id);
+        if quoted.len() < MAX_QUOTES && is_new {
+            let place = suggestion
+                .basis
+                .iter()
+                .find(|place| &place.evidence_id == id);
+            quoted.extend(
+                place
+                    .and_then(|place| quote(result, place))
+                    .map(|(quote, _)| quote),
+            );
+        }
+    }
+    quoted
 }
 
 /// The first places of the stance that is told, one per piece of evidence, with their words.

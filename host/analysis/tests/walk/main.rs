@@ -203,6 +203,20 @@ async fn a_source_that_fails_degrades_the_result_and_is_listed() {
 }
 
 #[tokio::test]
+async fn a_source_that_may_heal_is_asked_again_but_not_for_ever() {
+    let room = room().await;
+    for (n_failures, status) in [(2, SourceStatus::Found), (3, SourceStatus::Failed)] {
+        let mut slots = room.slots.clone();
+        slots.sources = vec![room.recovering_source(n_failures)];
+        let result = room::analysis(uncached(), room::PATIENT)
+            .run(&asked("aspirin"), &slots, as_of(), 0, &Heard::default())
+            .await
+            .unwrap();
+        assert_eq!(result.sources[0].status, status, "{n_failures} failures");
+    }
+}
+
+#[tokio::test]
 async fn a_source_that_misses_its_deadline_has_failed() {
     let room = room().await;
     let hasty = room::analysis(uncached(), Duration::from_millis(20));

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
     sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
@@ -75,7 +76,37 @@ pub(crate) fn stuck_sources() -> (mpsc::Sender<()>, Vec<ActiveSlot>) {
     (sender, sources.collect())
 }
 
+/// A corpus that is down at first, then answers from the other.
+struct Recovering {
+    n_failures_left: AtomicU32,
+    corpus: Arc<Searched>,
+}
+
+impl CorpusSearch for Recovering {
+    fn search(&self, request: &CorpusRequest) -> Result<Page, Failure> {
+        let before = self.n_failures_left.load(Ordering::SeqCst);
+        if before == 0 {
+            return self.corpus.search(request);
+        }
+        self.n_failures_left.store(before - 1, Ordering::SeqCst);
+        Err(Failure {
+            retryable: true,
+            retry_after_ms: Some(1),
+            ..Failure::new("unavailable", "the corpus is down")
+        })
+    }
+}
+
 impl Room {
+    /// A literature source whose corpus fails `n_failures` times before it answers.
+    pub(crate) fn recovering_source(&self, n_failures: u32) -> ActiveSlot {
+        let host = host(Arc::new(Recovering {
+            n_failures_left: AtomicU32::new(n_failures),
+            corpus: Arc::clone(&self.corpus),
+        }));
+        source(&host, "literature", "literature")
+    }
+
     /// With all that is bundled.
     pub(crate) fn bundled() -> Self {
         let folder = TempDir::new().expect("a temporary folder");

@@ -150,46 +150,55 @@ async fn every_example_fits_its_schema() {
     assert!(n_examples >= 5, "{n_examples}");
 }
 
-#[tokio::test]
-async fn every_answer_fits_its_schema() {
-    let app = TestApp::start().await;
-    let document = document(&app).await;
-    let disease = ("D003110", "Colonic Neoplasms", 0.5);
-    let one = app.finished(&result("aspirin", &[disease])).await;
-    let other = app.finished(&result("metformin", &[])).await;
-    let queued = app.submit("cisplatin").await;
-    let running = app.submit("dexamethasone").await;
-    let first = app.claim().await.job.id;
-    assert!([queued, running].contains(&first));
-    let fits = |method: &str, template: &str, answer: &Answer| {
+/// Holds answers against what the document says of their route, method and status.
+struct Described(Value);
+
+impl Described {
+    async fn by(app: &TestApp) -> Self {
+        Self(document(app).await)
+    }
+
+    fn fits(&self, method: &str, template: &str, answer: &Answer) {
         let pointer = format!(
             "/paths/{}/{method}/responses/{}/content",
             template.replace('~', "~0").replace('/', "~1"),
             answer.status
         );
-        let content = document
+        let content = self
+            .0
             .pointer(&pointer)
             .unwrap_or_else(|| panic!("{pointer} is missing"));
-        let media_type = answer.header("content-type").unwrap();
+        let media_type = answer.header("content-type").expect("a content type");
         let schema = &content[media_type]["schema"];
         assert!(schema.is_object(), "{pointer}: {media_type} is missing");
-        assert_conforms(&document, schema, &answer.json(), template);
-    };
+        assert_conforms(&self.0, schema, &answer.json(), template);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_to_a_reader_fits_its_schema() {
+    let app = TestApp::start().await;
+    let described = Described::by(&app).await;
+    let disease = ("D003110", "Colonic Neoplasms", 0.5);
+    let one = app.finished(&result("aspirin", &[disease])).await;
+    let other = app.finished(&result("metformin", &[])).await;
+    let queued = app.submit("cisplatin").await;
+    let compare = |ids: [String; 2]| format!("?job_ids={}&job_ids={}", ids[0], ids[1]);
     for (template, query) in [
         ("/api/jobs/{job_id}", String::new()),
         ("/api/jobs", "?limit=2".to_owned()),
         ("/api/jobs", "?limit=0".to_owned()),
         (
             "/api/jobs/compare",
-            format!("?job_ids={one}&job_ids={other}"),
+            compare([one.to_string(), other.to_string()]),
         ),
         (
             "/api/jobs/compare",
-            format!("?job_ids={one}&job_ids={NO_ID}"),
+            compare([one.to_string(), NO_ID.to_owned()]),
         ),
         (
             "/api/jobs/compare",
-            format!("?job_ids={one}&job_ids={queued}"),
+            compare([one.to_string(), queued.to_string()]),
         ),
         ("/api/jobs/compare", String::new()),
         ("/api/feedback/stats", String::new()),
@@ -200,57 +209,56 @@ async fn every_answer_fits_its_schema() {
         ("/api/openapi.json", String::new()),
     ] {
         let path = template.replace("{job_id}", &one.to_string());
-        fits("get", template, &app.get(&format!("{path}{query}")).await);
+        described.fits("get", template, &app.get(&format!("{path}{query}")).await);
     }
-    for id in [
-        queued.to_string(),
-        running.to_string(),
-        NO_ID.to_owned(),
-        "x".to_owned(),
+    for id in [queued.to_string(), NO_ID.to_owned(), "x".to_owned()] {
+        let answer = app.get(&format!("/api/jobs/{id}")).await;
+        described.fits("get", "/api/jobs/{job_id}", &answer);
+    }
+    for (template, path) in [
+        (
+            "/api/jobs/{job_id}/structure.svg",
+            format!("/api/jobs/{one}/structure.svg"),
+        ),
+        (
+            "/api/jobs/{job_id}/events",
+            format!("/api/jobs/{NO_ID}/events"),
+        ),
     ] {
-        fits(
-            "get",
-            "/api/jobs/{job_id}",
-            &app.get(&format!("/api/jobs/{id}")).await,
-        );
+        described.fits("get", template, &app.get(&path).await);
     }
+}
+
+#[tokio::test]
+async fn every_answer_to_a_writer_fits_its_schema() {
+    let app = TestApp::start().await;
+    let described = Described::by(&app).await;
+    let done = app.finished(&result("aspirin", &[])).await;
+    let running = app.submit("dexamethasone").await;
+    assert_eq!(app.claim().await.job.id, running);
     let job = json!({ "molecule": "aspirin", "smiles": ASPIRIN_SMILES });
-    fits("post", "/api/jobs", &app.post("/api/jobs", &job).await);
-    fits(
-        "post",
-        "/api/jobs",
-        &app.post("/api/jobs", &json!({})).await,
-    );
-    fits("post", "/api/jobs", &app.post_bytes("/api/jobs", "{").await);
-    let vote = json!({ "job_id": one, "evidence_id": ABSTRACT, "evidence_type": "literature", "feedback_type": "flag" });
-    fits(
+    for answer in [
+        app.post("/api/jobs", &job).await,
+        app.post("/api/jobs", &json!({})).await,
+        app.post_bytes("/api/jobs", "{").await,
+    ] {
+        described.fits("post", "/api/jobs", &answer);
+    }
+    let vote = json!({
+        "job_id": done,
+        "evidence_id": ABSTRACT,
+        "evidence_type": "literature",
+        "feedback_type": "flag",
+    });
+    described.fits(
         "post",
         "/api/feedback",
         &app.post("/api/feedback", &vote).await,
     );
-    fits(
-        "get",
-        "/api/feedback/job/{job_id}",
-        &app.get(&format!("/api/feedback/job/{one}")).await,
-    );
-    fits(
-        "delete",
-        "/api/jobs/{job_id}",
-        &app.delete(&format!("/api/jobs/{first}")).await,
-    );
-    fits(
-        "delete",
-        "/api/jobs/{job_id}",
-        &app.delete(&format!("/api/jobs/{one}")).await,
-    );
-    fits(
-        "get",
-        "/api/jobs/{job_id}/structure.svg",
-        &app.get(&format!("/api/jobs/{one}/structure.svg")).await,
-    );
-    fits(
-        "get",
-        "/api/jobs/{job_id}/events",
-        &app.get(&format!("/api/jobs/{NO_ID}/events")).await,
-    );
+    let answer = app.get(&format!("/api/feedback/job/{done}")).await;
+    described.fits("get", "/api/feedback/job/{job_id}", &answer);
+    for id in [running, done] {
+        let answer = app.delete(&format!("/api/jobs/{id}")).await;
+        described.fits("delete", "/api/jobs/{job_id}", &answer);
+    }
 }

@@ -1,0 +1,44 @@
+//! One page of a source's answer. A failure that may heal is given another chance at once, since a
+//! job that waits for the queue's own retry would ask every other source again too.
+
+use std::time::Duration;
+
+use phagen_domain::{evidence::Page, query::Query};
+use phagen_plugin::{ActiveSlot, PluginError};
+
+/// Further attempts at one page whose failure says that it may heal.
+const MAX_RETRIES: u32 = 2;
+
+/// Wait before the first of them, unless the guest asks for another; doubles for the second.
+const RETRY_BASE: Duration = Duration::from_millis(100);
+
+/// One page, asked for again when the failure may heal. The source's deadline ends it all.
+pub(crate) async fn read(
+    query: &Query,
+    source: &ActiveSlot,
+    limit: u32,
+    cursor: Option<&str>,
+) -> Result<Page, PluginError> {
+    let mut n_retries = 0;
+    loop {
+        let error = match source.search(query, limit, cursor).await {
+            Ok(page) => return Ok(page),
+            Err(error) => error,
+        };
+        let Some(wait) = wait_before_retry(&error, n_retries) else {
+            return Err(error);
+        };
+        tokio::time::sleep(wait).await;
+        n_retries += 1;
+    }
+}
+
+/// As long as the guest asks for, else doubling; none when another attempt is pointless.
+fn wait_before_retry(error: &PluginError, n_retries: u32) -> Option<Duration> {
+    let worthwhile = error.is_retryable() && n_retries < MAX_RETRIES;
+    worthwhile.then(|| {
+        error
+            .retry_after()
+            .unwrap_or_else(|| RETRY_BASE * 2_u32.pow(n_retries))
+    })
+}
