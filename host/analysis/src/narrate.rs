@@ -207,6 +207,7 @@ pub(crate) mod tests {
 
     use chrono::NaiveDate;
     use phagen_domain::{
+        assessment::GateInput,
         evidence::{Evidence, EvidenceId, Passage},
         finding::Span,
         molecule::ResolvedMolecule,
@@ -314,6 +315,10 @@ pub(crate) mod tests {
         let mut assessment = assess::recommend("aspirin", &[], 1, &[]);
         assessment.disease = Some("Gout".to_owned());
         assessment.mesh_id = Some("D006073".parse().unwrap());
+        assessment.inputs = vec![GateInput {
+            name: "supporting".to_owned(),
+            evidence_ids: vec![EvidenceId::pubmed(1)],
+        }];
         Suggestion {
             rank: 1,
             disease: "Gout".to_owned(),

@@ -46,6 +46,10 @@ pub struct EvidenceStance {
     pub findings: Vec<usize>,
 }
 
+/// How much more support than harm makes a use. Ours: one voice for each leaves it at harm even
+/// when the helpful one is a little surer.
+const HARM_COUNTS: f64 = 1.5;
+
 /// Rolls findings up by descriptor, in the order of mesh ids. A finding whose descriptor
 /// `descriptor_of` does not know, or whose evidence weighs nothing, says nothing.
 pub fn roll_up<'d>(
@@ -169,8 +173,9 @@ fn evidence_stance(
     }
 }
 
+/// In doubt it is harm: to sell a side effect as a use is the worse mistake.
 fn prevailing(treats: f64, causes: f64) -> Stance {
-    if treats > causes {
+    if treats > causes * HARM_COUNTS {
         Stance::Treats
     } else if causes > 0.0 {
         Stance::Causes
@@ -292,6 +297,20 @@ mod tests {
             finding(2, "D006073", Stance::Causes, false),
         ]);
         assert_eq!(roll.stance, Stance::Causes);
+    }
+
+    #[test]
+    fn a_use_needs_clearly_more_support_than_harm() {
+        let surer = Finding {
+            score: 1.0,
+            ..finding(1, "D006073", Stance::Treats, false)
+        };
+        let harm = finding(2, "D006073", Stance::Causes, false);
+        let second = finding(3, "D006073", Stance::Treats, false);
+        let roll = roll_up_one(&[surer.clone(), harm.clone()]);
+        assert_eq!(roll.stance, Stance::Causes);
+        let roll = roll_up_one(&[surer, harm, second]);
+        assert_eq!(roll.stance, Stance::Treats);
     }
 
     #[test]

@@ -214,6 +214,8 @@ fn assert_quotes_stand(result: &JobResult) {
     for sentence in &result.innovation_story {
         assert!(!sentence.struck && !sentence.text.is_empty());
         for quote in &sentence.quotes {
+            let named = sentence.text.contains(quote.evidence_id.as_str());
+            assert!(named, "{} quotes {}", sentence.text, quote.evidence_id);
             let ranked = result.find_evidence(&quote.evidence_id).expect("evidence");
             let text = ranked.evidence.text_of(quote.span.passage);
             let words = text.and_then(|text| quote.span.of(text)).expect("a span");
