@@ -125,10 +125,11 @@ cues! {
     Background = "background",
     /// "Receptor": behind the molecule's name it makes a name of something else.
     Part = "part",
+    /// "Prior use of", "defined as": said in passing, no claim of a use.
+    Aside = "aside",
     /// "Resistance": the molecule no longer helps.
     Resistance = "resistance",
 }
 
 /// The first so many classes are features of the model of pairs; those behind are for rules.
 pub const N_VOTING: usize = Cue::Anaphor as usize + 1;
-

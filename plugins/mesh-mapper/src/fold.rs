@@ -233,6 +233,12 @@ mod tests {
     }
 
     #[test]
+    fn word_beyond_48_bytes_is_not_folded() {
+        assert!(Folded::of(&"a".repeat(MAX_WORD_BYTES)).is_some());
+        assert!(Folded::of(&"a".repeat(MAX_WORD_BYTES + 1)).is_none());
+    }
+
+    #[test]
     fn bacteria_are_no_plurals_of_diseases() {
         assert_ne!(fold("influenzae"), fold("influenza"));
         assert_ne!(fold("pneumoniae"), fold("pneumonia"));

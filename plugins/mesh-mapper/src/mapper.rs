@@ -62,8 +62,8 @@ pub fn find<'a>(names: Option<&Names>, passages: &[PassageText<'a>]) -> Vec<Foun
             .any(|(passage, named)| !named.is_empty() && is_meant(passage))
     };
     let in_title = names_in(&|passage| passage.ordinal == 0);
-    let about_molecule = in_title
-        || names_in(&|passage| Section::named(passage.section) == Section::Interventions);
+    let about_molecule =
+        in_title || names_in(&|passage| Section::named(passage.section) == Section::Interventions);
     let mut all = Vec::new();
     for (((passage, reading), mentions), named) in
         passages.iter().zip(&readings).zip(&mentions).zip(&named)
@@ -80,13 +80,11 @@ pub fn find<'a>(names: Option<&Names>, passages: &[PassageText<'a>]) -> Vec<Foun
 
 fn is_inside(named: &Named, mentions: &[Mention]) -> bool {
     let at = mentions.partition_point(|mention| mention.last < named.last);
-    mentions
-        .get(at)
-        .is_some_and(|mention| {
-            mention.first <= named.first
-                && named.last <= mention.last
-                && mention.last - mention.first > named.last - named.first
-        })
+    mentions.get(at).is_some_and(|mention| {
+        mention.first <= named.first
+            && named.last <= mention.last
+            && mention.last - mention.first > named.last - named.first
+    })
 }
 
 fn judge_passage<'a>(

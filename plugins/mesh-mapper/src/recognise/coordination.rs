@@ -5,7 +5,7 @@ use crate::lexicon::{self, Disease};
 use crate::token::{AND, Kind, OR, THE, Token, WordId};
 
 /// A modifier left of the conjunction has at most this many words.
-const MAX_MODIFIER_WORDS: usize = 3;
+const MAX_MODIFIER_WORDS: usize = 4;
 /// A list has at most this many members left of its last.
 const MAX_MEMBERS: usize = 6;
 

@@ -13,14 +13,8 @@ use crate::token::Kind;
 
 /// The most that a sentence which only asks may claim; less than the least of any that answers.
 const ASKED_STRENGTH: f32 = 0.45;
-/// A plain "increases the risk of" or "risk factor for", and "reduces the risk of".
-const RISK_STRENGTH: f32 = 0.7;
 /// "The risk of" governs a disease up to so many tokens on, through a list.
-const RISK_REACH_TOKENS: usize = 16;
-/// "Increased" speaks of the risk up to so many tokens on.
-const DIRECTION_TOKENS: usize = 4;
-/// "The risk of D was reduced": so many tokens behind the disease.
-const BEHIND_TOKENS: usize = 8;
+const RISK_REACH_TOKENS: usize = 32;
 /// "Than those prescribed X": so many tokens from the comparison to the molecule.
 const COMPARED_TOKENS: usize = 3;
 
@@ -38,7 +32,7 @@ const BARRIERS: u64 = Cue::End.bit()
     | Cue::Compared.bit();
 
 /// What says outright that one brings the other about.
-const CAUSAL: u64 = Cue::Cause.bit()
+pub(super) const CAUSAL: u64 = Cue::Cause.bit()
     | Cue::CausedBy.bit()
     | Cue::Induced.bit()
     | Cue::Adverse.bit()
@@ -52,13 +46,6 @@ pub(super) struct Frame<'a> {
     pub sentence: &'a Sentence,
     pub named: Named,
     pub mention: &'a Mention,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    More,
-    Less,
-    Untold,
 }
 
 impl Frame<'_> {
@@ -80,102 +67,25 @@ impl Frame<'_> {
     fn claims_nothing(&self, stance: Stance) -> bool {
         let by_stance = match stance {
             Stance::Treats => {
-                self.is_unsettled() || (self.only_asks() && self.cues(Cue::Associated.bit()).next().is_some())
+                self.is_unsettled()
+                    || self.is_aside()
+                    || (self.only_asks() && self.cues(Cue::Associated.bit()).next().is_some())
             }
             Stance::Causes => {
                 self.is_treated_cause()
                     || self.is_relieved()
                     || self.after_something_else()
                     || self.is_comparator()
-                    || (!self.any_between(CAUSAL) && self.governing(Cue::Background).is_some())
+                    || self.governing(Cue::Aside).is_some()
             }
             Stance::Neither => true,
         };
-        by_stance
-            || self.turns_away()
-            || self.is_same()
-            || self.is_recorded()
-    }
-
-    /// "Reduced risk of D" may be a use, "increased risk of D" never is, and "the risk of D" alone
-    /// says neither.
-    fn by_risk(&self, verdict: Verdict) -> Verdict {
-        if let Some(cue) = self.governing(Cue::RiskFactor) {
-            if self.named.last <= cue.first {
-                return causes();
-            }
-            return Verdict::NEITHER;
-        }
-        let mention = self.mention;
-        let behind = self
-            .cues(Cue::Risk.bit())
-            .find(|cue| cue.first == mention.last);
-        let Some(risk) = self.governing(Cue::RiskOf).or(behind) else {
-            return verdict;
-        };
-        if self.is_at_risk(risk) {
-            return verdict;
-        }
-        match (verdict.stance, self.direction(risk)) {
-            (Stance::Treats, Direction::More) if !self.is_comparator() => causes(),
-            (Stance::Treats, Direction::Less) => verdict,
-            (Stance::Treats, _) | (Stance::Causes, Direction::Less) => Verdict::NEITHER,
-            (Stance::Causes, Direction::Untold) if !self.any_between(CAUSAL) => Verdict {
-                strength: verdict.strength.min(ASKED_STRENGTH),
-                ..verdict
-            },
-            (Stance::Neither, Direction::Less) if self.plainly_reduces(risk) => Verdict {
-                stance: Stance::Treats,
-                strength: RISK_STRENGTH,
-            },
-            _ => verdict,
-        }
-    }
-
-    /// "Patients at risk of D" are those who are given X.
-    fn is_at_risk(&self, risk: &CueHit) -> bool {
-        (risk.first.saturating_sub(2)..risk.first).any(|at| self.reading.slice(at, at + 1) == "at")
+        by_stance || self.turns_away() || self.is_same() || self.is_recorded()
     }
 
     /// The cue of a class that governs the disease, directly or through a list.
-    fn governing(&self, class: Cue) -> Option<&CueHit> {
+    pub(super) fn governing(&self, class: Cue) -> Option<&CueHit> {
         governing(self.sentence, self.mention, class)
-    }
-
-    /// What is said of the risk: by the nearest word before it, else between it and the molecule,
-    /// else behind.
-    fn direction(&self, risk: &CueHit) -> Direction {
-        let less = Cue::Less.bit() | Cue::Improve.bit() | Cue::Prevent.bit();
-        let any = Cue::More.bit() | less;
-        let told = |cue: &CueHit| {
-            if Cue::More.is_in(cue.classes) {
-                Direction::More
-            } else {
-                Direction::Less
-            }
-        };
-        let from = risk.first.min(self.mention.first);
-        let before = self
-            .cues(any)
-            .filter(|cue| cue.first <= from && cue.first + DIRECTION_TOKENS >= from)
-            .last();
-        let between = |cue: &CueHit| cue.first >= self.named.last && cue.last <= from;
-        let behind = |cue: &CueHit| {
-            cue.first >= self.mention.last && cue.first <= self.mention.last + BEHIND_TOKENS
-        };
-        before
-            .or_else(|| self.cues(any).find(|cue| between(cue) || behind(cue)))
-            .map_or(Direction::Untold, told)
-    }
-
-    /// "X reduces the risk of D", nothing denied.
-    fn plainly_reduces(&self, risk: &CueHit) -> bool {
-        let denials = Cue::Not.bit() | Cue::NoEffect.bit() | Cue::End.bit() | Cue::Compared.bit();
-        self.named.last <= risk.first
-            && !self.any_between(denials)
-            && self
-                .cues(Cue::Improve.bit() | Cue::Prevent.bit())
-                .any(|cue| cue.first >= self.named.last && cue.last <= risk.first)
     }
 
     /// "Ask a doctor before use if you have D."
@@ -192,8 +102,14 @@ impl Frame<'_> {
                 .any(|cue| cue.first >= self.right())
     }
 
+    /// "Were taking X": whatever for.
+    fn is_aside(&self) -> bool {
+        self.cues(Cue::Aside.bit())
+            .any(|cue| cue.first < self.right())
+    }
+
     /// "D was rarer than in those prescribed X": X is the other arm.
-    fn is_comparator(&self) -> bool {
+    pub(super) fn is_comparator(&self) -> bool {
         self.mention.last <= self.named.first
             && self.cues(Cue::Compared.bit()).any(|cue| {
                 cue.first >= self.mention.last
@@ -229,9 +145,8 @@ impl Frame<'_> {
                 .filter(|cue| cue.first >= self.mention.last && cue.last <= self.named.first)
                 .last()
                 .is_some_and(|cue| {
-                    (cue.last..self.named.first).any(|at| {
-                        matches!(self.reading.tokens[at].kind, Kind::Comma | Kind::Break)
-                    })
+                    (cue.last..self.named.first)
+                        .any(|at| matches!(self.reading.tokens[at].kind, Kind::Comma | Kind::Break))
                 })
     }
 
@@ -239,16 +154,19 @@ impl Frame<'_> {
     fn is_treated_cause(&self) -> bool {
         !self.any_between(Cue::CausedBy.bit() | Cue::Induced.bit())
             && self
-            .cues(Cue::Treatment.bit())
-            .any(|cue| cue.last == self.mention.first && cue.last - cue.first > 1)
+                .cues(Cue::Treatment.bit())
+                .filter(|cue| !Cue::Cause.is_in(cue.classes))
+                .any(|cue| cue.last == self.mention.first && cue.last - cue.first > 1)
     }
 
-    /// "D, which improved on X."
+    /// "D, which improved on X", "D was less common".
     fn is_relieved(&self) -> bool {
+        let rare = self.mention.last..=self.mention.last + 1;
         self.mention.last <= self.named.first
             && self
                 .cues(Cue::Less.bit())
-                .any(|cue| cue.last == self.named.first)
+                .filter(|cue| cue.last - cue.first > 1)
+                .any(|cue| cue.last == self.named.first || rare.contains(&cue.first))
     }
 
     /// "X resistance in D."
@@ -278,7 +196,7 @@ impl Frame<'_> {
         self.named.last.max(self.mention.last)
     }
 
-    fn any_between(&self, classes: u64) -> bool {
+    pub(super) fn any_between(&self, classes: u64) -> bool {
         let (from, to) = (
             self.named.last.min(self.mention.last),
             self.named.first.max(self.mention.first),
@@ -287,7 +205,7 @@ impl Frame<'_> {
             .any(|cue| cue.first >= from && cue.last <= to)
     }
 
-    fn cues(&self, classes: u64) -> impl Iterator<Item = &CueHit> {
+    pub(super) fn cues(&self, classes: u64) -> impl Iterator<Item = &CueHit> {
         self.sentence
             .cues
             .iter()
@@ -306,15 +224,14 @@ pub(super) fn governing<'a>(
         .iter()
         .rev()
         .find(|cue| class.is_in(cue.classes) && cue.last <= mention.first)?;
+    // "Secondary causes (other drug therapy, alcoholism)" lists a therapy as one more cause.
+    let barriers = if class == Cue::Background {
+        BARRIERS & !Cue::Treatment.bit()
+    } else {
+        BARRIERS
+    };
     let barred = sentence.cues.iter().any(|other| {
-        other.classes & BARRIERS != 0 && other.first >= cue.last && other.first < mention.first
+        other.classes & barriers != 0 && other.first >= cue.last && other.first < mention.first
     });
     (!barred && cue.last + RISK_REACH_TOKENS >= mention.first).then_some(cue)
-}
-
-fn causes() -> Verdict {
-    Verdict {
-        stance: Stance::Causes,
-        strength: RISK_STRENGTH,
-    }
 }

@@ -1,18 +1,19 @@
 //! What a passage says of the molecule and a disease: treats, causes or neither.
 //!
 //! Cues and their place about the two decide, weighed by a linear model (`pair`, `weights`); the
-//! sentence's frame may take it back (`frame`), and the kind of section has the last word
+//! sentence's frame may take it back (`frame`, `risk`), and the kind of section has the last word
 //! (`section`). It never looks outside the document.
 
 mod frame;
 pub mod molecule;
 pub mod pair;
+mod risk;
 pub mod section;
 mod weights;
 
 use crate::cue::Cue;
 use crate::recognise::{Mention, Reading};
-use crate::sentence::Sentence;
+use crate::sentence::{CueHit, Sentence};
 use crate::stance::frame::Frame;
 use crate::stance::molecule::Named;
 use crate::stance::section::Section;
@@ -90,12 +91,13 @@ pub fn judge(
     )
 }
 
-fn by_pair(
-    reading: &Reading<'_>,
-    sentence: &Sentence,
-    named: Named,
-    mention: &Mention,
-) -> Verdict {
+/// "Treatment of D" is any treatment, "this drug" is not.
+fn is_of_something(reading: &Reading<'_>, cue: &CueHit) -> bool {
+    Cue::Treatment.is_in(cue.classes)
+        && (cue.first + 1..=cue.last).any(|at| matches!(reading.slice(at, at + 1), "of" | "for"))
+}
+
+fn by_pair(reading: &Reading<'_>, sentence: &Sentence, named: Named, mention: &Mention) -> Verdict {
     let frame = Frame {
         reading,
         sentence,
@@ -126,7 +128,7 @@ fn by_anaphor(reading: &Reading<'_>, sentence: &Sentence, mention: &Mention) -> 
     let anaphor = sentence
         .cues
         .iter()
-        .filter(|cue| Cue::Anaphor.is_in(cue.classes))
+        .filter(|cue| Cue::Anaphor.is_in(cue.classes) && !is_of_something(reading, cue))
         .map(|cue| Named {
             first: cue.first,
             last: cue.last,

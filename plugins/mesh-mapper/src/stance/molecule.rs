@@ -91,7 +91,9 @@ fn is_prefixed(reading: &Reading<'_>, at: usize) -> bool {
         && at.checked_sub(1).is_some_and(|before| {
             let prefix = reading.slice(before, at);
             prefix.starts_with(|letter: char| letter.is_ascii_digit())
-                || OTHERS.iter().any(|other| prefix.eq_ignore_ascii_case(other))
+                || OTHERS
+                    .iter()
+                    .any(|other| prefix.eq_ignore_ascii_case(other))
         })
 }
 

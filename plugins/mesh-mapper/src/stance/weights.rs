@@ -5,7 +5,7 @@ use super::pair::N_FEATURES;
 /// For each feature its vote for treats and for causes.
 #[rustfmt::skip]
 pub(super) static WEIGHTS: [[f32; 2]; N_FEATURES] = [
-    [-0.01, 0.04], // molecule-disease before deny
+    [-0.01, 0.03], // molecule-disease before deny
     [-0.01, -0.13], // molecule-disease before deny-after
     [0.02, -0.09], // molecule-disease before pseudo
     [-0.17, -0.26], // molecule-disease before end
@@ -13,17 +13,17 @@ pub(super) static WEIGHTS: [[f32; 2]; N_FEATURES] = [
     [-0.46, -0.32], // molecule-disease before in
     [0.73, -0.02], // molecule-disease before treatment
     [0.19, -0.07], // molecule-disease before improve
-    [0.06, -0.07], // molecule-disease before prevent
-    [0.20, 0.17], // molecule-disease before effective
+    [0.06, -0.06], // molecule-disease before prevent
+    [0.21, 0.17], // molecule-disease before effective
     [-0.03, -0.07], // molecule-disease before indicated
-    [0.50, -0.15], // molecule-disease before treated-with
+    [0.51, -0.16], // molecule-disease before treated-with
     [0.27, -0.05], // molecule-disease before given
-    [-0.31, 0.56], // molecule-disease before cause
+    [-0.30, 0.56], // molecule-disease before cause
     [-0.15, -0.18], // molecule-disease before caused-by
     [-0.11, -0.23], // molecule-disease before associated
     [-0.57, 0.18], // molecule-disease before after
     [-0.05, -0.18], // molecule-disease before induced
-    [-0.07, -0.03], // molecule-disease before adverse
+    [-0.07, -0.04], // molecule-disease before adverse
     [-0.16, 0.28], // molecule-disease before toxic
     [-0.04, -0.13], // molecule-disease before risk
     [-0.54, 0.34], // molecule-disease before developed
@@ -31,24 +31,24 @@ pub(super) static WEIGHTS: [[f32; 2]; N_FEATURES] = [
     [-0.02, -0.09], // molecule-disease before no-effect
     [-0.02, -0.18], // molecule-disease before not
     [-0.31, 0.47], // molecule-disease before patients
-    [-0.44, 0.08], // molecule-disease before feature
-    [-0.35, 0.00], // molecule-disease before diagnosis
+    [-0.45, 0.08], // molecule-disease before feature
+    [-0.35, 0.01], // molecule-disease before diagnosis
     [0.93, 0.11], // molecule-disease before trial
     [0.19, 0.01], // molecule-disease before including
     [0.27, -0.26], // molecule-disease before anaphor
-    [-0.10, -0.12], // molecule-disease between deny
+    [-0.11, -0.07], // molecule-disease between deny
     [-0.12, -0.04], // molecule-disease between deny-after
-    [0.13, -0.11], // molecule-disease between pseudo
-    [-0.44, 0.03], // molecule-disease between end
+    [0.14, -0.12], // molecule-disease between pseudo
+    [-0.42, 0.01], // molecule-disease between end
     [1.15, -0.28], // molecule-disease between for
-    [0.70, -0.30], // molecule-disease between in
+    [0.71, -0.29], // molecule-disease between in
     [1.19, 0.00], // molecule-disease between treatment
     [1.42, -0.27], // molecule-disease between improve
-    [1.23, -0.54], // molecule-disease between prevent
-    [0.76, -0.19], // molecule-disease between effective
+    [1.23, -0.53], // molecule-disease between prevent
+    [0.77, -0.19], // molecule-disease between effective
     [0.29, -0.41], // molecule-disease between indicated
     [-0.01, 0.11], // molecule-disease between treated-with
-    [0.24, -0.50], // molecule-disease between given
+    [0.23, -0.50], // molecule-disease between given
     [-0.76, 0.69], // molecule-disease between cause
     [-0.02, 0.08], // molecule-disease between caused-by
     [-0.59, -0.18], // molecule-disease between associated
@@ -56,60 +56,60 @@ pub(super) static WEIGHTS: [[f32; 2]; N_FEATURES] = [
     [-0.29, 0.09], // molecule-disease between induced
     [-0.08, -0.05], // molecule-disease between adverse
     [-0.01, -0.30], // molecule-disease between toxic
-    [-0.09, 0.41], // molecule-disease between risk
+    [-0.09, 0.42], // molecule-disease between risk
     [-0.27, 0.39], // molecule-disease between developed
     [-0.61, -0.53], // molecule-disease between contra
     [0.02, -0.06], // molecule-disease between no-effect
-    [-0.58, -0.10], // molecule-disease between not
+    [-0.57, -0.12], // molecule-disease between not
     [0.29, -0.04], // molecule-disease between patients
-    [0.23, 0.71], // molecule-disease between feature
-    [-0.90, -0.08], // molecule-disease between diagnosis
+    [0.22, 0.71], // molecule-disease between feature
+    [-0.89, -0.08], // molecule-disease between diagnosis
     [0.53, 0.02], // molecule-disease between trial
     [-0.33, -0.55], // molecule-disease between including
     [0.74, 0.31], // molecule-disease between anaphor
-    [-0.11, -0.03], // molecule-disease near deny
+    [-0.12, -0.00], // molecule-disease near deny
     [-0.12, 0.01], // molecule-disease near deny-after
-    [0.07, -0.05], // molecule-disease near pseudo
-    [-0.35, 0.42], // molecule-disease near end
+    [0.09, -0.06], // molecule-disease near pseudo
+    [-0.36, 0.46], // molecule-disease near end
     [0.85, -0.21], // molecule-disease near for
-    [0.49, -0.22], // molecule-disease near in
-    [0.62, 0.15], // molecule-disease near treatment
+    [0.46, -0.24], // molecule-disease near in
+    [0.63, 0.15], // molecule-disease near treatment
     [0.85, 0.01], // molecule-disease near improve
     [0.75, -0.24], // molecule-disease near prevent
     [0.40, -0.18], // molecule-disease near effective
     [0.02, -0.18], // molecule-disease near indicated
     [-0.00, 0.12], // molecule-disease near treated-with
-    [-0.10, -0.11], // molecule-disease near given
+    [-0.12, -0.10], // molecule-disease near given
     [-0.50, 0.64], // molecule-disease near cause
-    [-0.01, 0.47], // molecule-disease near caused-by
+    [-0.00, 0.47], // molecule-disease near caused-by
     [-0.50, -0.19], // molecule-disease near associated
     [0.01, -0.25], // molecule-disease near after
     [-0.22, 0.38], // molecule-disease near induced
     [-0.15, -0.16], // molecule-disease near adverse
     [-0.03, 0.02], // molecule-disease near toxic
-    [-0.06, 0.31], // molecule-disease near risk
+    [-0.06, 0.29], // molecule-disease near risk
     [-0.22, 0.35], // molecule-disease near developed
     [-0.23, -0.15], // molecule-disease near contra
     [0.14, -0.11], // molecule-disease near no-effect
-    [0.06, -0.25], // molecule-disease near not
-    [0.47, -0.05], // molecule-disease near patients
+    [0.11, -0.28], // molecule-disease near not
+    [0.48, -0.05], // molecule-disease near patients
     [0.07, 0.16], // molecule-disease near feature
     [-0.77, -0.62], // molecule-disease near diagnosis
-    [0.27, -0.04], // molecule-disease near trial
+    [0.27, -0.03], // molecule-disease near trial
     [-0.29, -0.05], // molecule-disease near including
     [0.46, 0.40], // molecule-disease near anaphor
-    [0.01, 0.11], // molecule-disease behind deny
+    [0.04, 0.17], // molecule-disease behind deny
     [-0.04, 0.01], // molecule-disease behind deny-after
     [-0.03, -0.05], // molecule-disease behind pseudo
     [-0.11, -0.00], // molecule-disease behind end
     [0.15, -0.10], // molecule-disease behind for
-    [-0.04, 0.08], // molecule-disease behind in
+    [-0.04, 0.07], // molecule-disease behind in
     [0.49, -0.20], // molecule-disease behind treatment
     [0.36, 0.21], // molecule-disease behind improve
     [0.12, -0.08], // molecule-disease behind prevent
     [0.26, -0.28], // molecule-disease behind effective
     [0.01, -0.10], // molecule-disease behind indicated
-    [-0.09, 0.17], // molecule-disease behind treated-with
+    [-0.09, 0.19], // molecule-disease behind treated-with
     [-0.08, -0.04], // molecule-disease behind given
     [-0.11, 0.27], // molecule-disease behind cause
     [0.12, -0.21], // molecule-disease behind caused-by
@@ -122,99 +122,99 @@ pub(super) static WEIGHTS: [[f32; 2]; N_FEATURES] = [
     [-0.09, 0.21], // molecule-disease behind developed
     [0.04, -0.17], // molecule-disease behind contra
     [0.00, 0.10], // molecule-disease behind no-effect
-    [0.33, -0.26], // molecule-disease behind not
+    [0.33, -0.28], // molecule-disease behind not
     [0.07, -0.28], // molecule-disease behind patients
     [-0.52, 0.13], // molecule-disease behind feature
     [-0.43, 0.09], // molecule-disease behind diagnosis
     [0.89, -0.60], // molecule-disease behind trial
     [-0.24, 0.10], // molecule-disease behind including
-    [0.05, 0.18], // molecule-disease behind anaphor
+    [0.06, 0.18], // molecule-disease behind anaphor
     [-0.35, 0.22], // molecule-disease distance-0
     [-0.21, 0.31], // molecule-disease distance-1
     [-0.12, 0.41], // molecule-disease distance-2
     [-0.40, 0.36], // molecule-disease distance-3
-    [-0.41, 0.51], // molecule-disease distance-4
+    [-0.41, 0.52], // molecule-disease distance-4
     [-0.13, 0.22], // molecule-disease hyphen
-    [0.24, -0.26], // disease-molecule before deny
+    [0.20, -0.18], // disease-molecule before deny
     [0.12, -0.15], // disease-molecule before deny-after
     [-0.03, 0.05], // disease-molecule before pseudo
     [0.19, 0.28], // disease-molecule before end
-    [0.71, -0.45], // disease-molecule before for
+    [0.71, -0.46], // disease-molecule before for
     [0.42, -0.37], // disease-molecule before in
     [1.13, -0.10], // disease-molecule before treatment
     [0.32, -0.04], // disease-molecule before improve
     [0.48, 0.04], // disease-molecule before prevent
     [0.16, 0.05], // disease-molecule before effective
-    [0.13, -0.04], // disease-molecule before indicated
-    [0.23, -0.33], // disease-molecule before treated-with
+    [0.12, -0.04], // disease-molecule before indicated
+    [0.22, -0.33], // disease-molecule before treated-with
     [0.12, -0.11], // disease-molecule before given
     [-0.39, 0.38], // disease-molecule before cause
     [0.03, -0.30], // disease-molecule before caused-by
-    [-0.30, -0.04], // disease-molecule before associated
+    [-0.31, -0.04], // disease-molecule before associated
     [-0.11, -0.06], // disease-molecule before after
-    [0.04, -0.50], // disease-molecule before induced
-    [-0.28, 0.22], // disease-molecule before adverse
+    [0.04, -0.51], // disease-molecule before induced
+    [-0.28, 0.21], // disease-molecule before adverse
     [0.07, -0.12], // disease-molecule before toxic
     [0.26, 0.13], // disease-molecule before risk
     [-0.40, 0.54], // disease-molecule before developed
     [-0.07, -0.02], // disease-molecule before contra
     [-0.03, 0.05], // disease-molecule before no-effect
-    [0.13, -0.34], // disease-molecule before not
+    [0.14, -0.35], // disease-molecule before not
     [0.39, -0.27], // disease-molecule before patients
-    [-0.45, -0.13], // disease-molecule before feature
+    [-0.45, -0.14], // disease-molecule before feature
     [-0.52, -0.47], // disease-molecule before diagnosis
     [0.07, 0.17], // disease-molecule before trial
-    [-0.15, 0.10], // disease-molecule before including
-    [0.63, 0.37], // disease-molecule before anaphor
-    [0.15, -0.16], // disease-molecule between deny
+    [-0.16, 0.11], // disease-molecule before including
+    [0.63, 0.36], // disease-molecule before anaphor
+    [0.17, -0.15], // disease-molecule between deny
     [-0.01, -0.13], // disease-molecule between deny-after
     [-0.10, 0.15], // disease-molecule between pseudo
     [-0.10, 0.60], // disease-molecule between end
-    [-0.12, 0.41], // disease-molecule between for
+    [-0.13, 0.41], // disease-molecule between for
     [0.09, 0.27], // disease-molecule between in
-    [0.98, 0.29], // disease-molecule between treatment
-    [0.82, -0.37], // disease-molecule between improve
+    [0.98, 0.28], // disease-molecule between treatment
+    [0.81, -0.36], // disease-molecule between improve
     [0.15, -0.13], // disease-molecule between prevent
-    [-0.24, 0.52], // disease-molecule between effective
+    [-0.24, 0.51], // disease-molecule between effective
     [0.04, 0.14], // disease-molecule between indicated
-    [1.05, -0.11], // disease-molecule between treated-with
+    [1.04, -0.10], // disease-molecule between treated-with
     [0.68, -0.08], // disease-molecule between given
     [-0.19, 0.63], // disease-molecule between cause
-    [-0.14, 0.66], // disease-molecule between caused-by
+    [-0.14, 0.65], // disease-molecule between caused-by
     [-0.71, -0.49], // disease-molecule between associated
     [0.01, -0.14], // disease-molecule between after
     [-0.12, 0.14], // disease-molecule between induced
-    [-0.44, 0.38], // disease-molecule between adverse
+    [-0.45, 0.39], // disease-molecule between adverse
     [0.00, -0.01], // disease-molecule between toxic
-    [0.00, 0.19], // disease-molecule between risk
+    [0.01, 0.19], // disease-molecule between risk
     [-0.19, 0.67], // disease-molecule between developed
-    [-0.21, -0.09], // disease-molecule between contra
+    [-0.20, -0.09], // disease-molecule between contra
     [-0.11, 0.20], // disease-molecule between no-effect
     [0.33, -0.02], // disease-molecule between not
     [-0.02, 0.18], // disease-molecule between patients
     [-0.24, 0.36], // disease-molecule between feature
     [-0.69, -0.01], // disease-molecule between diagnosis
     [0.32, -0.03], // disease-molecule between trial
-    [-0.56, -0.53], // disease-molecule between including
+    [-0.55, -0.53], // disease-molecule between including
     [0.16, 0.30], // disease-molecule between anaphor
-    [0.01, -0.01], // disease-molecule near deny
+    [0.03, 0.02], // disease-molecule near deny
     [0.01, -0.23], // disease-molecule near deny-after
     [-0.01, 0.02], // disease-molecule near pseudo
-    [0.10, 0.21], // disease-molecule near end
+    [0.09, 0.22], // disease-molecule near end
     [-0.13, 0.17], // disease-molecule near for
     [-0.08, 0.37], // disease-molecule near in
-    [0.53, 0.35], // disease-molecule near treatment
-    [0.25, 0.10], // disease-molecule near improve
+    [0.53, 0.34], // disease-molecule near treatment
+    [0.23, 0.12], // disease-molecule near improve
     [0.11, -0.05], // disease-molecule near prevent
     [-0.10, 0.01], // disease-molecule near effective
     [-0.02, 0.07], // disease-molecule near indicated
-    [0.76, -0.14], // disease-molecule near treated-with
-    [0.46, -0.09], // disease-molecule near given
+    [0.77, -0.14], // disease-molecule near treated-with
+    [0.46, -0.10], // disease-molecule near given
     [-0.11, 0.38], // disease-molecule near cause
-    [-0.26, 0.28], // disease-molecule near caused-by
+    [-0.26, 0.29], // disease-molecule near caused-by
     [-0.73, -0.06], // disease-molecule near associated
-    [-0.13, 0.22], // disease-molecule near after
-    [-0.18, 0.23], // disease-molecule near induced
+    [-0.14, 0.23], // disease-molecule near after
+    [-0.18, 0.24], // disease-molecule near induced
     [-0.08, -0.03], // disease-molecule near adverse
     [-0.04, 0.01], // disease-molecule near toxic
     [0.10, -0.15], // disease-molecule near risk
@@ -222,20 +222,20 @@ pub(super) static WEIGHTS: [[f32; 2]; N_FEATURES] = [
     [-0.18, -0.13], // disease-molecule near contra
     [-0.06, 0.14], // disease-molecule near no-effect
     [0.28, -0.06], // disease-molecule near not
-    [0.16, 0.05], // disease-molecule near patients
+    [0.17, 0.05], // disease-molecule near patients
     [-0.03, -0.01], // disease-molecule near feature
     [-0.26, -0.03], // disease-molecule near diagnosis
     [0.21, -0.14], // disease-molecule near trial
     [-0.57, -0.04], // disease-molecule near including
-    [0.06, -0.07], // disease-molecule near anaphor
-    [0.11, -0.22], // disease-molecule behind deny
+    [0.07, -0.07], // disease-molecule near anaphor
+    [0.10, -0.17], // disease-molecule behind deny
     [-0.02, -0.05], // disease-molecule behind deny-after
-    [0.10, -0.06], // disease-molecule behind pseudo
-    [-0.13, -0.10], // disease-molecule behind end
+    [0.10, -0.07], // disease-molecule behind pseudo
+    [-0.13, -0.09], // disease-molecule behind end
     [0.38, 0.00], // disease-molecule behind for
     [-0.05, -0.29], // disease-molecule behind in
     [0.54, 0.04], // disease-molecule behind treatment
-    [0.20, -0.17], // disease-molecule behind improve
+    [0.20, -0.16], // disease-molecule behind improve
     [0.16, -0.12], // disease-molecule behind prevent
     [0.39, -0.30], // disease-molecule behind effective
     [0.14, -0.19], // disease-molecule behind indicated
@@ -245,24 +245,24 @@ pub(super) static WEIGHTS: [[f32; 2]; N_FEATURES] = [
     [0.19, -0.10], // disease-molecule behind caused-by
     [0.07, -0.37], // disease-molecule behind associated
     [0.20, -0.18], // disease-molecule behind after
-    [0.04, -0.04], // disease-molecule behind induced
+    [0.04, -0.03], // disease-molecule behind induced
     [-0.20, -0.05], // disease-molecule behind adverse
     [-0.06, -0.07], // disease-molecule behind toxic
     [0.09, 0.15], // disease-molecule behind risk
     [-0.11, 0.33], // disease-molecule behind developed
-    [-0.08, 0.02], // disease-molecule behind contra
+    [-0.08, 0.03], // disease-molecule behind contra
     [0.06, 0.03], // disease-molecule behind no-effect
-    [-0.09, 0.27], // disease-molecule behind not
+    [-0.09, 0.26], // disease-molecule behind not
     [0.04, 0.08], // disease-molecule behind patients
     [-0.13, 0.04], // disease-molecule behind feature
     [-0.57, -0.35], // disease-molecule behind diagnosis
-    [0.55, -0.18], // disease-molecule behind trial
+    [0.54, -0.17], // disease-molecule behind trial
     [-0.08, -0.09], // disease-molecule behind including
     [0.13, 0.42], // disease-molecule behind anaphor
     [-0.31, -0.17], // disease-molecule distance-0
     [-0.78, -0.12], // disease-molecule distance-1
-    [-0.31, 0.28], // disease-molecule distance-2
-    [-0.15, 0.19], // disease-molecule distance-3
-    [0.31, -0.12], // disease-molecule distance-4
+    [-0.31, 0.27], // disease-molecule distance-2
+    [-0.16, 0.19], // disease-molecule distance-3
+    [0.31, -0.13], // disease-molecule distance-4
     [0.07, -0.00], // disease-molecule hyphen
 ];
