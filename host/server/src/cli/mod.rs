@@ -5,6 +5,7 @@ mod corpus;
 mod import;
 mod model;
 mod plugin;
+mod reranker;
 mod serve;
 mod stop;
 mod train;

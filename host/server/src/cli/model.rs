@@ -2,14 +2,10 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use phagen_domain::{
-    artifact::{ArtifactRecord, LinearReranker},
-    digest::Digest,
-    plugin::Slot,
-};
+use phagen_domain::{artifact::ArtifactRecord, plugin::Slot};
 use phagen_store::SlotChange;
 
-use super::{train, write};
+use super::{reranker, write};
 use crate::{bootstrap::DEFAULT_ARTIFACT, config::Settings, house::House};
 
 #[derive(Subcommand)]
@@ -36,7 +32,7 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<()> {
 
 async fn promote(house: &House, wanted: &str) -> Result<()> {
     let record = find(&house.store.list_artifacts().await?, wanted)?;
-    let slot = train::reranker_slot(house).await?;
+    let slot = reranker::slot(house).await?;
     check(house, &slot, &record).await?;
     let change = SlotChange {
         slot: slot.name.clone(),
@@ -89,13 +85,13 @@ fn find(records: &[ArtifactRecord], wanted: &str) -> Result<ArtifactRecord> {
 }
 
 async fn list(house: &House) -> Result<()> {
-    let serving = train::reranker_slot(house).await?.artifact_digest;
+    let serving = reranker::slot(house).await?.artifact_digest;
     write::line(&format!(
         "  {:<13} {:<44} {:>8} {:>14}",
         "digest", "name", "nDCG@10", "pair accuracy"
     ));
     for record in house.store.list_artifacts().await? {
-        let artifact = read_artifact(house, &record.digest)?;
+        let artifact = reranker::read(house, &record.digest)?;
         let quality = artifact.training.and_then(|training| training.trained);
         let figure = |value: Option<f64>| {
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
@@ -117,15 +113,15 @@ async fn list(house: &House) -> Result<()> {
 }
 
 async fn stats(house: &House) -> Result<()> {
-    let slot = train::reranker_slot(house).await?;
+    let slot = reranker::slot(house).await?;
     let records = house.store.list_artifacts().await?;
     let default = records
         .iter()
         .find(|record| record.name == DEFAULT_ARTIFACT)
         .with_context(|| format!("no artifact is called `{DEFAULT_ARTIFACT}`"))?;
     let (before, after) = (
-        read_artifact(house, &default.digest)?,
-        train::artifact_of(house, &slot)?,
+        reranker::read(house, &default.digest)?,
+        reranker::serving(house, &slot)?,
     );
     write::line(&format!(
         "{:<14} {:>10} {:>10}",
@@ -152,13 +148,4 @@ async fn stats(house: &House) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-pub(super) fn read_artifact(house: &House, digest: &Digest) -> Result<LinearReranker> {
-    let bytes = house
-        .blobs
-        .get(digest)?
-        .with_context(|| format!("artifact `{digest}` is not among the stored blobs"))?;
-    serde_json::from_slice(&bytes)
-        .with_context(|| format!("artifact `{digest}` is not a linear reranker"))
 }

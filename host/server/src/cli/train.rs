@@ -2,17 +2,15 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use phagen_domain::{
-    artifact::{ArtifactRecord, LinearReranker, RankingQuality},
-    plugin::{Slot, World},
-};
+use phagen_domain::artifact::{ArtifactRecord, LinearReranker, RankingQuality};
 use phagen_model::{Trained, TrainingSettings};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    reranker,
     stop::{self, StopFlag},
     write,
 };
@@ -34,8 +32,8 @@ pub(super) enum Command {
 pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode> {
     let Command::Reranker { seed, epochs } = command;
     let house = House::open(settings).await?;
-    let slot = reranker_slot(&house).await?;
-    let current = artifact_of(&house, &slot)?;
+    let slot = reranker::slot(&house).await?;
+    let current = reranker::serving(&house, &slot)?;
     let votes = house.store.list_feedback().await?;
     let training = TrainingSettings {
         seed,
@@ -123,20 +121,4 @@ fn quality(name: &str, quality: Option<RankingQuality>) -> String {
             "  {name:<18} not evaluated: no held-out molecule has both an upvote and a downvote"
         ),
     }
-}
-
-/// The one slot whose artifact training replaces.
-pub(super) async fn reranker_slot(house: &House) -> Result<Slot> {
-    let slots = house.store.list_slots().await?;
-    slots
-        .into_iter()
-        .find(|slot| slot.world == World::Reranker)
-        .context("no slot holds a reranker")
-}
-
-pub(super) fn artifact_of(house: &House, slot: &Slot) -> Result<LinearReranker> {
-    let digest = slot
-        .artifact_digest
-        .with_context(|| format!("slot `{}` has no artifact to start from", slot.name))?;
-    super::model::read_artifact(house, &digest)
 }
