@@ -11,8 +11,12 @@ use crate::{
 pub(crate) const SHIPPED: [&str; 3] = ["corpus-source", "evidence-reranker", "mesh-mapper"];
 
 /// Guests under `host/plugin/tests/guests` that loop, allocate and trap.
-const UNRULY: [&str; 4] =
-    ["trespasser-guest", "unruly-guest", "unruly-mapper", "unruly-reranker"];
+const UNRULY: [&str; 4] = [
+    "trespasser-guest",
+    "unruly-guest",
+    "unruly-mapper",
+    "unruly-reranker",
+];
 
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     build_packages(workspace, &SHIPPED)
