@@ -154,15 +154,19 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// Not in a registry's record, which tells of plans, and not where the sentence only asks.
+    /// Not in a registry's record, which tells of plans, and not where the sentence only asks. The
+    /// molecule's own label warns in the words of a question ("may cause"), and means it.
     fn may_claim_harm(&self, finding: &Finding) -> bool {
-        let is_plan = self
-            .get(&finding.evidence_id)
-            .is_none_or(|source| source.trial.is_some());
-        !is_plan
-            && self
-                .sentence(finding)
-                .is_none_or(|sentence| !is_question(sentence.text))
+        let Some(source) = self.get(&finding.evidence_id) else {
+            return false;
+        };
+        let asks = || {
+            self.sentence(finding)
+                .is_some_and(|sentence| is_question(sentence.text))
+        };
+        let is_own_label =
+            source.ranked.evidence.kind == EvidenceKind::Regulatory && source.is_subject;
+        is_own_label || (source.trial.is_none() && !asks())
     }
 }
 
@@ -291,6 +295,17 @@ mod tests {
             Stance::Neither
         );
         assert_eq!(label("adverse reactions", "Aspirin"), Stance::Neither);
+    }
+
+    #[test]
+    fn a_label_warns_of_its_own_drug_by_what_may_happen() {
+        let label = |drug: &str| {
+            let passage = ("WARNINGS", "It may cause gout.");
+            let facts = [("drugs", drug)];
+            left_of(Stance::Causes, EvidenceKind::Regulatory, passage, &facts)
+        };
+        assert_eq!(label("Aspirin"), Stance::Causes);
+        assert_eq!(label("Lisinopril"), Stance::Neither);
     }
 
     #[test]

@@ -129,6 +129,10 @@ cues! {
     Aside = "aside",
     /// "Resistance": the molecule no longer helps.
     Resistance = "resistance",
+    /// "No evidence that": denies the link that follows.
+    NoLink = "no-link",
+    /// "May cause", "which may include": what a label blames on its drug.
+    Blamed = "blamed",
 }
 
 /// The first so many classes are features of the model of pairs; those behind are for rules.

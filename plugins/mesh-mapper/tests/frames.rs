@@ -290,3 +290,130 @@ fn history_and_secondary_causes_are_no_indications() {
         assert_ne!(finding.stance, "treats", "{}", finding.matched_text);
     }
 }
+
+#[test]
+fn denied_association_is_neither() {
+    for sentence in [
+        "Among an adult cohort, aspirin use 5 years prior to observed incidence was not associated with \
+         incident early or late asthma.",
+        "There was no association between aspirin and asthma.",
+        "No significant association of aspirin use with asthma was seen.",
+        "Aspirin was not significantly associated with asthma.",
+        "Aspirin did not increase the risk of asthma.",
+        "Aspirin did not significantly increase asthma.",
+        "Aspirin was not linked to asthma.",
+        "Aspirin was not related to asthma.",
+        "Asthma was not related to aspirin.",
+        "Asthma was not caused by aspirin.",
+        "Aspirin is not a risk factor for asthma.",
+        "Aspirin carried no increased risk of asthma.",
+        "There is no evidence that aspirin causes asthma.",
+        "There was no significant difference in asthma after aspirin.",
+        "There was no significant difference in asthma between aspirin and placebo.",
+    ] {
+        assert_eq!(stance("aspirin", sentence, ASTHMA), "neither", "{sentence}");
+    }
+}
+
+#[test]
+fn denial_of_one_link_leaves_the_other() {
+    for sentence in [
+        "Aspirin was not associated with headache but caused asthma.",
+        "Aspirin was not associated with headache and caused asthma.",
+        "Aspirin not only caused asthma.",
+    ] {
+        assert_eq!(stance("aspirin", sentence, ASTHMA), "causes", "{sentence}");
+    }
+    let said: Vec<String> = find(
+        "aspirin",
+        vec![
+            Passage::title("Aspirin and age-related macular degeneration (AMD)"),
+            Passage::body(
+                1,
+                "For subtypes of late AMD, regular aspirin use 10 years prior to retinal examination was \
+                 significantly associated with neovascular AMD (HR, 2.20 [95% CI, 1.20-4.15]; P = .01) but \
+                 not pure geographic atrophy (HR, 0.66 [95% CI, 0.25-1.95]; P = .45). Aspirin use 5 years \
+                 prior to observed incidence was not associated with incident early or late AMD.",
+            ),
+        ],
+    )
+    .into_iter()
+    .map(|finding| format!("{} {}", finding.matched_text, finding.stance))
+    .collect();
+    assert_eq!(
+        said[2..],
+        [
+            "AMD neither",
+            "AMD causes",
+            "geographic atrophy neither",
+            "AMD neither"
+        ]
+    );
+    assert_eq!(
+        stance(
+            "aspirin",
+            "Aspirin was not associated with bleeding in the treatment of asthma.",
+            ASTHMA
+        ),
+        "treats"
+    );
+}
+
+/// What the warnings of a label of aspirin say of each disease.
+fn warned(text: &str) -> Vec<(String, String)> {
+    find(
+        "aspirin",
+        vec![Passage::title("Aspirin"), under(1, "WARNINGS", text)],
+    )
+    .into_iter()
+    .filter(|finding| finding.matched_text != "Aspirin")
+    .map(|finding| (finding.matched_text, finding.stance))
+    .collect()
+}
+
+#[test]
+fn label_blames_what_it_says_the_drug_may_cause() {
+    let alert = warned(
+        "Allergy alert: Aspirin may cause a severe allergic reaction which may include: hives facial \
+         swelling asthma(wheezing) shock Stomach bleeding warning: This product contains a nonsteroidal \
+         anti-inflammatory drug (NSAID), which may cause stomach bleeding.",
+    );
+    for blamed in ["hives", "asthma", "stomach bleeding"] {
+        assert!(
+            alert.contains(&(blamed.to_owned(), "causes".to_owned())),
+            "{blamed}: {alert:?}"
+        );
+    }
+    for text in [
+        "This product can cause asthma.",
+        "Aspirin has caused asthma.",
+        "Do not use if you have hives Aspirin may cause asthma.",
+    ] {
+        let said = warned(text);
+        assert!(
+            said.contains(&("asthma".to_owned(), "causes".to_owned())),
+            "{text}: {said:?}"
+        );
+    }
+}
+
+#[test]
+fn label_neither_blames_nor_recommends_where_it_turns_away() {
+    for text in [
+        "Ask a doctor before use if you have asthma.",
+        "Aspirin may cause bleeding Ask a doctor before use if you have asthma.",
+        "Do not use aspirin if you have asthma.",
+        "Aspirin may cause bleeding in those with a history of asthma.",
+        "Children and teenagers who have or are recovering from chicken pox should not use aspirin.",
+        "Aspirin may not cause asthma.",
+        "Aspirin is used in the treatment of asthma.",
+        "Severe hypertension may cause asthma.",
+    ] {
+        for (matched, stance) in warned(text) {
+            if ["asthma", "chicken pox"].contains(&matched.as_str()) {
+                assert_eq!(stance, "neither", "{text}");
+            }
+        }
+        assert!(!warned(text).is_empty(), "{text}");
+    }
+}

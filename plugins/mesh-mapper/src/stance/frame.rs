@@ -13,6 +13,8 @@ use crate::token::Kind;
 
 /// The most that a sentence which only asks may claim; less than the least of any that answers.
 const ASKED_STRENGTH: f32 = 0.45;
+/// "Was significantly associated with D" says no more than that the two go together.
+const LINKED_STRENGTH: f32 = 0.5;
 /// "The risk of" governs a disease up to so many tokens on, through a list.
 const RISK_REACH_TOKENS: usize = 32;
 /// "Than those prescribed X": so many tokens from the comparison to the molecule.
@@ -51,7 +53,13 @@ pub(super) struct Frame<'a> {
 impl Frame<'_> {
     /// The verdict as the frame lets it stand.
     pub(super) fn settle(&self, verdict: Verdict) -> Verdict {
-        let verdict = self.by_risk(verdict);
+        let mut verdict = self.by_risk(verdict);
+        if verdict.stance == Stance::Neither && self.plainly_linked() {
+            verdict = Verdict {
+                stance: Stance::Causes,
+                strength: LINKED_STRENGTH,
+            };
+        }
         if verdict.stance == Stance::Neither || self.claims_nothing(verdict.stance) {
             return Verdict::NEITHER;
         }
@@ -80,7 +88,11 @@ impl Frame<'_> {
             }
             Stance::Neither => true,
         };
-        by_stance || self.turns_away() || self.is_same() || self.is_recorded()
+        by_stance
+            || self.denies_link(stance)
+            || self.turns_away()
+            || self.is_same()
+            || self.is_recorded()
     }
 
     /// The cue of a class that governs the disease, directly or through a list.
@@ -188,7 +200,7 @@ impl Frame<'_> {
                 .any(|cue| cue.first < self.right())
     }
 
-    fn left(&self) -> usize {
+    pub(super) fn left(&self) -> usize {
         self.named.first.min(self.mention.first)
     }
 

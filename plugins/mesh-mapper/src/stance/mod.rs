@@ -5,6 +5,7 @@
 //! (`section`). It never looks outside the document.
 
 mod frame;
+mod link;
 pub mod molecule;
 pub mod pair;
 mod risk;
@@ -16,7 +17,7 @@ use crate::recognise::{Mention, Reading};
 use crate::sentence::{CueHit, Sentence};
 use crate::stance::frame::Frame;
 use crate::stance::molecule::Named;
-use crate::stance::section::Section;
+use crate::stance::section::{About, Section};
 
 /// A stance that only an anaphor ties to the molecule ("this drug") is so much weaker.
 const ANAPHOR_FACTOR: f32 = 0.7;
@@ -83,12 +84,26 @@ pub fn judge(
         None if setting.in_title => by_anaphor(reading, sentence, mention),
         None => Verdict::NEITHER,
     };
-    setting.section.settle(
-        verdict,
-        sentence,
-        mention,
-        setting.about_molecule || nearest.is_some(),
-    )
+    let about = About {
+        molecule: setting.about_molecule || nearest.is_some(),
+        subject: subject(sentence, &named[from..], setting),
+    };
+    setting.section.settle(verdict, sentence, mention, about)
+}
+
+/// Where the sentence first names the molecule, or stands in for its name with "this drug".
+fn subject(sentence: &Sentence, named: &[Named], setting: Setting) -> Option<usize> {
+    let anaphor = sentence
+        .cues
+        .iter()
+        .find(|cue| setting.in_title && Cue::Anaphor.is_in(cue.classes))
+        .map(|cue| cue.last);
+    let named = named
+        .iter()
+        .take_while(|named| sentence.holds(named.first))
+        .find(|named| !is_part(sentence, named))
+        .map(|named| named.last);
+    named.into_iter().chain(anaphor).min()
 }
 
 /// "Treatment of D" is any treatment, "this drug" is not.

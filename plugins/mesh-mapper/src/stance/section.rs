@@ -4,15 +4,19 @@
 use super::{Stance, Verdict, frame};
 use crate::cue::Cue;
 use crate::recognise::Mention;
-use crate::sentence::Sentence;
+use crate::sentence::{CueHit, Sentence};
 
 /// A disease named under a label's indications, without a cue of its own.
 const INDICATION_STRENGTH: f32 = 0.7;
 /// A condition of a trial whose intervention is the molecule.
 const CONDITION_STRENGTH: f32 = 0.6;
+/// A disease that a label says the drug may cause.
+const BLAMED_STRENGTH: f32 = 0.6;
 /// A disease named under a label's adverse reactions.
 const ADVERSE_STRENGTH: f32 = 0.6;
 
+/// "May cause" speaks of a disease up to so many tokens on: a list without commas is long.
+const BLAME_TOKENS: usize = 24;
 /// A sentence of so few tokens is a heading: "1.2 Hypertension".
 const MAX_HEADING_TOKENS: usize = 10;
 /// A cause is believed even under the indications when its cues are this strong.
@@ -28,6 +32,15 @@ pub enum Section {
     Conditions,
     Interventions,
     Other,
+}
+
+/// What ties a sentence to the molecule.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About {
+    /// The document is about it, or the sentence names it.
+    pub molecule: bool,
+    /// The token behind its first name in the sentence, or behind "this drug".
+    pub subject: Option<usize>,
 }
 
 impl Section {
@@ -61,20 +74,18 @@ impl Section {
         verdict: Verdict,
         sentence: &Sentence,
         mention: &Mention,
-        about_molecule: bool,
+        about: About,
     ) -> Verdict {
         match self {
-            Self::Indications if about_molecule => indicated(verdict, sentence, mention),
-            Self::Contraindications | Self::Warnings if verdict.stance == Stance::Treats => {
-                Verdict::NEITHER
-            }
-            Self::AdverseReactions if about_molecule && verdict.stance != Stance::Causes => {
+            Self::Indications if about.molecule => indicated(verdict, sentence, mention),
+            Self::Contraindications | Self::Warnings => warned(verdict, sentence, mention, about),
+            Self::AdverseReactions if about.molecule && verdict.stance != Stance::Causes => {
                 Verdict {
                     stance: Stance::Causes,
                     strength: ADVERSE_STRENGTH,
                 }
             }
-            Self::Conditions if about_molecule && verdict.stance == Stance::Neither => Verdict {
+            Self::Conditions if about.molecule && verdict.stance == Stance::Neither => Verdict {
                 stance: Stance::Treats,
                 strength: CONDITION_STRENGTH,
             },
@@ -115,4 +126,42 @@ fn indicated(verdict: Verdict, sentence: &Sentence, mention: &Mention) -> Verdic
             strength: INDICATION_STRENGTH,
         },
     }
+}
+
+/// What a label warns of is no use. The last word before the disease tells whom it turns away from
+/// what it blames on the drug: labels often run on without a full stop.
+fn warned(verdict: Verdict, sentence: &Sentence, mention: &Mention, about: About) -> Verdict {
+    if verdict.stance == Stance::Treats {
+        return Verdict::NEITHER;
+    }
+    if frame::governing(sentence, mention, Cue::Background).is_some() {
+        return Verdict::NEITHER;
+    }
+    let turning = Cue::Blamed.bit() | Cue::Warned.bit();
+    let last = sentence
+        .cues
+        .iter()
+        .rev()
+        .find(|cue| cue.classes & turning != 0 && cue.last <= mention.first);
+    match last {
+        Some(cue) if Cue::Warned.is_in(cue.classes) => Verdict::NEITHER,
+        Some(blame) if is_blamed(sentence, mention, blame, about) => Verdict {
+            stance: Stance::Causes,
+            strength: verdict.strength.max(BLAMED_STRENGTH),
+        },
+        _ => verdict,
+    }
+}
+
+/// "Aspirin may cause D": the molecule stands before, nothing is denied, and D is not what the
+/// patients have.
+fn is_blamed(sentence: &Sentence, mention: &Mention, blame: &CueHit, about: About) -> bool {
+    let others = Cue::Patients.bit() | Cue::Treatment.bit() | Cue::TreatedWith.bit();
+    about.subject.is_some_and(|subject| subject <= blame.first)
+        && blame.last + BLAME_TOKENS >= mention.first
+        && !sentence.cues.iter().any(|cue| {
+            let between = cue.first >= blame.last && cue.first < mention.first;
+            let denied = Cue::NoLink.is_in(cue.classes) && cue.last <= blame.first;
+            denied || (between && cue.classes & others != 0)
+        })
 }
