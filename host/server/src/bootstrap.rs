@@ -8,7 +8,6 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use phagen_blob::BlobFolder;
-use phagen_corpus::{Corpus, ImportProgress, ImportReport};
 use phagen_domain::{
     artifact::{ArtifactRecord, LinearReranker},
     clock::Clock,
@@ -187,21 +186,4 @@ pub fn bundled_files(share: &Path) -> Result<Vec<PathBuf>> {
     files.retain(|path| path.to_string_lossy().ends_with(".jsonl.gz"));
     files.sort();
     Ok(files)
-}
-
-/// Indexes every bundled file; unchanged documents are skipped. Blocks.
-pub fn import_bundled(
-    corpus: &Corpus,
-    share: &Path,
-    progress: &mut dyn FnMut(&Path, &ImportProgress),
-    stop: &dyn Fn() -> bool,
-) -> Result<Vec<(PathBuf, ImportReport)>> {
-    let mut reports = Vec::new();
-    for file in bundled_files(share)? {
-        let report = corpus
-            .import_file(&file, &mut |at| progress(&file, at), stop)
-            .with_context(|| format!("cannot import `{}`", file.display()))?;
-        reports.push((file, report));
-    }
-    Ok(reports)
 }

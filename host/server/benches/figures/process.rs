@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
@@ -44,12 +44,9 @@ struct Server {
 
 impl Server {
     fn start(setting: &Setting) -> Result<Self> {
-        let mut child = Command::new(&setting.binary)
+        let mut child = setting
+            .phagen()
             .args(["serve", "--port", "0"])
-            .env("PHAGEN_DATA_DIR", setting.data.path())
-            .env("PHAGEN_SHARE_DIR", &setting.share)
-            .env_remove("PHAGEN_BENCH_SHARE")
-            .env_remove("PHAGEN_BENCH_BINARY")
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start `{}`", setting.binary.display()))?;

@@ -2,12 +2,17 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
 };
 
 use anyhow::{Context, Result};
-use phagen_server::{bootstrap, config::Settings, house::House};
+use phagen_server::{config::Settings, house::House};
 use tokio::runtime::Runtime;
+
+/// Variables in which `cargo xtask bench` names what it built.
+const SHARE: &str = "PHAGEN_BENCH_SHARE";
+const BINARY: &str = "PHAGEN_BENCH_BINARY";
 
 /// Drugs that the bundled corpus knows from 14 to 28 documents each.
 pub(crate) const MOLECULES: [&str; 5] = [
@@ -37,13 +42,28 @@ impl Setting {
             runtime: tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
                 .build()?,
-            share: path("PHAGEN_BENCH_SHARE")?,
-            binary: path("PHAGEN_BENCH_BINARY")?,
+            share: path(SHARE)?,
+            binary: path(BINARY)?,
             data: tempfile::tempdir()?,
         };
-        let house = setting.open(true)?;
-        bootstrap::import_bundled(&house.corpus, &setting.share, &mut |_, _| {}, &|| false)?;
+        let imported = setting.phagen().args(["corpus", "import"]).output()?;
+        anyhow::ensure!(
+            imported.status.success(),
+            "the bundled corpus was not imported"
+        );
+        setting.open(true)?;
         Ok(setting)
+    }
+
+    /// The binary, on this setting's folders and no other setting.
+    pub(crate) fn phagen(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .env("PHAGEN_DATA_DIR", self.data.path())
+            .env("PHAGEN_SHARE_DIR", &self.share)
+            .env_remove(SHARE)
+            .env_remove(BINARY);
+        command
     }
 
     pub(crate) fn open(&self, cache_enabled: bool) -> Result<Arc<House>> {

@@ -49,9 +49,11 @@ pub(super) struct Arguments {
 pub(super) async fn run(mut settings: Settings, arguments: Arguments) -> Result<ExitCode> {
     settings.worker.count = 1;
     let house = Arc::new(House::open(settings).await?);
-    import::bundled_if_empty(&house).await?;
+    let shutdown = CancellationToken::new();
+    stop::listen(&shutdown)?;
+    import::bundled_once(&house, &shutdown).await?;
     let request = check(&house, &arguments).await?;
-    let mut result = analyse(&house, request).await?;
+    let mut result = analyse(&house, request, &shutdown).await?;
     phagen_analysis::strike_broken_quotes(&mut result);
     if let Some(file) = &arguments.svg {
         write_svg(&result, file)?;
@@ -85,9 +87,12 @@ async fn check(house: &House, arguments: &Arguments) -> Result<JobRequest> {
 }
 
 /// Stores the job, runs a worker until it ends, and hands back what it found.
-async fn analyse(house: &Arc<House>, request: JobRequest) -> Result<JobResult> {
-    let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    stop::listen(&shutdown)?;
+async fn analyse(
+    house: &Arc<House>,
+    request: JobRequest,
+    shutdown: &CancellationToken,
+) -> Result<JobResult> {
+    let tasks = TaskTracker::new();
     let job = NewJob {
         id: JobId::new(),
         request,
@@ -97,9 +102,9 @@ async fn analyse(house: &Arc<House>, request: JobRequest) -> Result<JobResult> {
     let Enqueued::New(id) = house.store.enqueue(&job, None).await? else {
         bail!("a job without an idempotency key cannot be a replay")
     };
-    worker::start(house, &tasks, &shutdown);
+    worker::start(house, &tasks, shutdown);
     house.wake.notify_one();
-    let ended = follow(house, id, &shutdown).await;
+    let ended = follow(house, id, shutdown).await;
     if ended.is_err() {
         // Ctrl-C or a broken database: what was asked here is not left to run later.
         let _ = house.store.cancel(id).await;

@@ -5,8 +5,12 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use anyhow::Result;
 use clap::Subcommand;
 use phagen_domain::{evidence::EvidenceKind, query::CorpusRequest};
+use tokio_util::sync::CancellationToken;
 
-use super::{import, write};
+use super::{
+    import::{self, Bundle},
+    stop, write,
+};
 use crate::{bootstrap, config::Settings, house};
 
 #[derive(Subcommand)]
@@ -42,14 +46,17 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode
     let corpus = Arc::new(house::open_corpus(&settings)?);
     match command {
         Command::Import { files } => {
-            let files = if files.is_empty() {
-                bootstrap::bundled_files(&bootstrap::find_share_dir(
-                    settings.share_dir.as_deref(),
-                )?)?
+            let bundle = if files.is_empty() {
+                let share_dir = bootstrap::find_share_dir(settings.share_dir.as_deref())?;
+                Some(Bundle::find(&share_dir, &settings.data_dir)?)
             } else {
-                files
+                None
             };
-            let reports = import::files_with_progress(corpus, files).await?;
+            let files = bundle.as_ref().map_or(files, |bundle| bundle.files.clone());
+            let shutdown = CancellationToken::new();
+            stop::listen(&shutdown)?;
+            let reports = import::files_with_progress(corpus, files, &shutdown).await?;
+            bundle.as_ref().map_or(Ok(()), Bundle::mark_indexed)?;
             for (file, report) in &reports {
                 write::line(&import::describe(file, report));
             }

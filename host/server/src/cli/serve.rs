@@ -54,23 +54,38 @@ pub(super) async fn run(mut settings: Settings, arguments: Arguments) -> Result<
     ));
     let allocator = format!("compiled; {} allocator", house.plugins.allocator());
     health.report(PLUGINS, CheckStatus::Ok, begun.elapsed(), Some(allocator));
-    import::bundled_if_empty(&house).await?;
-    health.report(CORPUS, CheckStatus::Ok, begun.elapsed(), None);
-
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
     stop::listen(&shutdown)?;
-    worker::start(&house, &tasks, &shutdown);
     health.watch(RUNTIME, MAX_SILENCE);
     tasks.spawn(pulse(Arc::clone(&health), shutdown.clone()));
     write::line(&format!(
         "phagen listens on http://{}",
         listener.local_addr()?
     ));
-    let served = http::serve(listener, state(&house, health, metrics, &shutdown)).await;
+    // Jobs may come in while the first start still indexes; they wait in the queue. Polled in this
+    // order, a later start is ready before it answers its first request.
+    let app = state(&house, Arc::clone(&health), metrics, &shutdown);
+    let ended = tokio::try_join!(begin_work(&house, &health, &tasks, &shutdown), async {
+        Ok(http::serve(listener, app).await?)
+    });
     shutdown.cancel();
     tasks.close();
     tasks.wait().await;
-    Ok(served?)
+    ended.map(|_| ())
+}
+
+/// Starts the workers, once there is a corpus to work on.
+async fn begin_work(
+    house: &Arc<House>,
+    health: &HealthChecks,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> Result<()> {
+    let begun = Instant::now();
+    import::bundled_once(house, shutdown).await?;
+    health.report(CORPUS, CheckStatus::Ok, begun.elapsed(), None);
+    worker::start(house, tasks, shutdown);
+    Ok(())
 }
 
 async fn pulse(health: Arc<HealthChecks>, shutdown: CancellationToken) {

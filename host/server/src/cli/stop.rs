@@ -1,15 +1,9 @@
 //! Ctrl-C and SIGTERM: the first asks to stop, the second insists.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use super::write;
 
@@ -46,26 +40,5 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
-    }
-}
-
-/// For blocking work: a flag that Ctrl-C sets, looked at between batches.
-#[derive(Clone, Default)]
-pub(super) struct StopFlag(Arc<AtomicBool>);
-
-impl StopFlag {
-    /// Set once `shutdown` is cancelled.
-    pub(super) fn of(tasks: &TaskTracker, shutdown: &CancellationToken) -> Self {
-        let flag = Self::default();
-        let (set, shutdown) = (flag.clone(), shutdown.clone());
-        tasks.spawn(async move {
-            shutdown.cancelled().await;
-            set.0.store(true, Ordering::Relaxed);
-        });
-        flag
-    }
-
-    pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }

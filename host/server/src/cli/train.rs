@@ -7,13 +7,9 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use phagen_domain::artifact::{ArtifactRecord, LinearReranker, RankingQuality};
 use phagen_model::{Trained, TrainingSettings};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
-use super::{
-    reranker,
-    stop::{self, StopFlag},
-    write,
-};
+use super::{reranker, stop, write};
 use crate::{config::Settings, house::House};
 
 #[derive(Subcommand)]
@@ -40,9 +36,9 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode
         n_epochs: epochs,
         ..TrainingSettings::default()
     };
-    let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+    let shutdown = CancellationToken::new();
     stop::listen(&shutdown)?;
-    let flag = StopFlag::of(&tasks, &shutdown);
+    let stop = shutdown.clone();
     let plugin_digest = slot.plugin_digest;
     let trained = tokio::task::spawn_blocking(move || {
         let bar = progress_bar(epochs)?;
@@ -55,7 +51,7 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode
                 bar.set_position(at.epoch as u64);
                 bar.set_message(format!("loss {:.4}", at.loss));
             },
-            &|| flag.is_set(),
+            &|| stop.is_cancelled(),
         );
         bar.finish_and_clear();
         anyhow::Ok(trained?)

@@ -5,6 +5,7 @@ use std::fs;
 use crate::{
     data_dir::DataDir,
     process::{PATIENCE, Process},
+    server::Server,
 };
 
 const TWO_GOOD_LINES: [&str; 2] = [
@@ -80,6 +81,27 @@ fn ctrl_c_during_the_first_start_of_the_server_keeps_whole_files_too() {
     let error = server.wait(PATIENCE).expect_failure();
     assert!(error.contains("import stopped"), "{error}");
     assert_whole_files_then_complete(&dir);
+}
+
+#[tokio::test]
+async fn the_first_start_answers_while_it_indexes_and_takes_up_what_was_stopped() {
+    let dir = DataDir::empty();
+    let import = import_under_way(&dir, &["corpus", "import"]);
+    import.signal("INT");
+    import.wait(PATIENCE).expect_failure();
+    let server = Server::start(&dir);
+    assert_eq!(server.get("/health").await.status, 200);
+    let first = server.get("/ready").await;
+    assert!([200, 503].contains(&first.status), "{}", first.text);
+    if first.status == 503 {
+        assert!(first.text.contains("corpus"), "{}", first.text);
+    }
+    // A job that comes in now waits for the corpus, and then finds all of it.
+    let result = server.analyse("aspirin").await;
+    assert_eq!(server.get("/ready").await.status, 200);
+    server.end_by("TERM", PATIENCE).expect_success();
+    assert_eq!(n_documents(&dir), n_documents(&DataDir::ready()));
+    assert!(!result.evidence.is_empty());
 }
 
 #[test]
