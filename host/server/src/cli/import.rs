@@ -21,7 +21,7 @@ const STOPPED: &str =
 /// Indexes the bundled corpus, unless this very bundle was indexed before.
 pub(super) async fn bundled_once(house: &House, shutdown: &CancellationToken) -> Result<()> {
     let bundle = Bundle::find(&house.share_dir, &house.settings.data_dir)?;
-    if bundle.is_indexed() {
+    if bundle.is_indexed() && house.corpus.stats()?.n_documents > 0 {
         return Ok(());
     }
     let corpus = Arc::clone(&house.corpus);

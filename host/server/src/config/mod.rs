@@ -150,6 +150,22 @@ mod tests {
     }
 
     #[test]
+    fn only_a_loopback_address_is_served() {
+        for host in ["127.0.0.1", "127.8.0.1", "::1"] {
+            with_file("", &[("PHAGEN_SERVER__HOST", host)]).unwrap();
+        }
+        for host in ["0.0.0.0", "192.168.0.1", "::"] {
+            let error = with_file("", &[("PHAGEN_SERVER__HOST", host)])
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("server.host") && error.contains("loopback"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn a_file_that_was_asked_for_must_exist() {
         let error = load_from(Some(Path::new("nowhere/phagen.toml")), HashMap::new())
             .unwrap_err()
