@@ -24,7 +24,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             .args(["analyze", "aspirin"]),
     )?;
     say(&format!(
-        "\nNext:\n  {shown} analyze metformin          another molecule\n  {shown} analyze aspirin --json     the API's result\n  {shown} serve                      the API on http://127.0.0.1:8000 (docs/api.md)\n  {shown} corpus search \"fibrosis\"   the bundled corpus\n  cargo xtask test                   every test"
+        "\nNext:\n  {shown} analyze metformin          another molecule\n  {shown} analyze aspirin --json     the API's result\n  {shown} serve                      the API on http://127.0.0.1:8000 (docs/api.md)\n  {shown} corpus search \"fibrosis\"   the bundled corpus\n  cargo xtask test                              every test"
     ));
     Ok(())
 }
@@ -35,7 +35,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     say("building the plugins");
     guests::build(workspace)?;
     share::lay_out(workspace)?;
-    say("building phagen (the first time takes some ten minutes on two cores)");
+    say("building phagen (the first time takes a quarter of an hour on two cores)");
     run_build(workspace)?;
     Ok(workspace.binary())
 }

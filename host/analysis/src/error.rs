@@ -13,6 +13,8 @@ pub enum AnalysisError {
         #[source]
         cause: SmilesError,
     },
+    #[error("resolving `{molecule}` was interrupted")]
+    Interrupted { molecule: String },
     #[error("{what} cannot be written as a cache key")]
     Key {
         what: &'static str,
@@ -22,9 +24,10 @@ pub enum AnalysisError {
 }
 
 impl AnalysisError {
-    /// Whether the same job may succeed later. None of these heals by itself.
+    /// Whether the same job may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
+            Self::Interrupted { .. } => true,
             Self::UnknownSource { .. } | Self::Smiles { .. } | Self::Key { .. } => false,
         }
     }

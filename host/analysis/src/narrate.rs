@@ -376,4 +376,45 @@ pub(crate) mod tests {
                 .starts_with("Recommendation: insufficient_evidence")
         );
     }
+
+    #[test]
+    fn at_most_three_suggestions_of_each_sort_are_told() {
+        let mut result = result_with_one_use();
+        let suggestion = suggestion();
+        let known = Suggestion {
+            known_use: true,
+            ..suggestion.clone()
+        };
+        let mut harm = suggestion.clone();
+        harm.stance = Stance::Causes;
+        harm.basis[0].stance = Stance::Causes;
+        let sorts = [suggestion, known, harm];
+        let four_each = sorts.iter().flat_map(|one| std::iter::repeat_n(one, 4));
+        result.repurposing_suggestions = four_each.cloned().collect();
+        let story = narrate(&result);
+        let n_told = |words: &str| story.iter().filter(|s| s.text.contains(words)).count();
+        assert_eq!(n_told("for a use"), 3);
+        assert_eq!(n_told("is a known use"), 3);
+        assert_eq!(n_told("is told as harm"), 3);
+    }
+
+    #[test]
+    fn a_sentence_quotes_at_most_two_places() {
+        let mut result = result_with_one_use();
+        for id in [2, 3].map(EvidenceId::pubmed) {
+            let mut ranked = use_of(&mut result).clone();
+            ranked.evidence.evidence_id = id.clone();
+            let kept = result.evidence.values_mut().next().unwrap();
+            kept.push(ranked);
+            let suggestion = &mut result.repurposing_suggestions[0];
+            let mut place = suggestion.basis[0].clone();
+            place.evidence_id = id.clone();
+            suggestion.basis.push(place);
+            result.recommendation.inputs[0].evidence_ids.push(id);
+        }
+        let story = narrate(&result);
+        let n_quotes: Vec<usize> = story.iter().map(|s| s.quotes.len()).collect();
+        // The count, the use, and the recommendation.
+        assert_eq!(n_quotes, [0, 2, 2]);
+    }
 }

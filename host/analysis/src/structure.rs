@@ -9,8 +9,12 @@ use chematic::{
 };
 use phagen_domain::{job::JobRequest, molecule::MoleculeProperties};
 
-/// Search nodes and symmetry tests allowed for one canonical SMILES: some seconds at the worst.
+/// Search nodes and symmetry tests allowed for one canonical SMILES.
 const MAX_CANONICAL_STEPS: usize = 20_000;
+
+/// Unconnected parts, such as counter-ions, for which one SMILES is looked for: between many equal
+/// ones each step of the search takes longer than the last, and no bound on steps bounds the time.
+const MAX_CANONICAL_PARTS: usize = 16;
 
 /// The InChI library keeps state between its calls.
 static INCHI: Mutex<()> = Mutex::new(());
@@ -18,6 +22,7 @@ static INCHI: Mutex<()> = Mutex::new(());
 /// A structure that parsed.
 pub struct Structure {
     molecule: graph::Molecule,
+    n_parts: usize,
 }
 
 /// Why a SMILES was refused.
@@ -52,7 +57,10 @@ pub fn check_smiles(text: &str) -> Result<Structure, SmilesError> {
     };
     match smiles::parse_with_limits(text, &limits) {
         Ok(molecule) if molecule.atom_count() == 0 => refuse(1, "no atoms".to_owned()),
-        Ok(molecule) => Ok(Structure { molecule }),
+        Ok(molecule) => Ok(Structure {
+            molecule,
+            n_parts: 1 + text.matches('.').count(),
+        }),
         Err(error) => refuse(position_of(&error, text) + 1, reason_of(&error)),
     }
 }
@@ -66,6 +74,9 @@ impl Structure {
     /// The one SMILES of the molecule, as RDKit writes it. What RDKit's chemistry refuses is
     /// written in one way too, but as it was drawn; none when that takes unbounded time.
     pub fn canonical_smiles(&self) -> Option<String> {
+        if self.n_parts > MAX_CANONICAL_PARTS {
+            return None;
+        }
         if let Ok(canonical) = smiles::rdkit_canonical_smiles(&self.molecule) {
             return Some(canonical);
         }
@@ -200,6 +211,17 @@ mod tests {
     }
 
     #[test]
+    fn a_structure_of_too_many_parts_has_no_canonical_smiles() {
+        let parts = |n: usize| {
+            let text = format!("C(C)(C)(C)(C)C{}", ".CC".repeat(n - 1));
+            check_smiles(&text).unwrap().canonical_smiles()
+        };
+        assert!(parts(MAX_CANONICAL_PARTS).is_some());
+        assert_eq!(parts(MAX_CANONICAL_PARTS + 1), None);
+        assert_eq!(parts(200), None);
+    }
+
+    #[test]
     fn one_molecule_has_one_canonical_smiles() {
         for smiles in [
             "OC(=O)c1ccccc1OC(C)=O",
@@ -258,6 +280,20 @@ mod tests {
         assert_eq!(error.unwrap().position, JobRequest::MAX_SMILES_ATOMS + 1);
         let error = check_smiles(&"(".repeat(JobRequest::MAX_SMILES_CHARS + 1)).err();
         assert_eq!(error.unwrap().position, JobRequest::MAX_SMILES_CHARS + 1);
+    }
+
+    #[test]
+    fn a_structure_that_takes_too_many_steps_has_no_canonical_smiles() {
+        // RDKit refuses the first carbon, and rings of many sizes look alike until all are tried.
+        let refused_with_rings = |n_rings: usize| {
+            let rings = (3..)
+                .take(n_rings)
+                .map(|n| format!(".C1{}1", "C".repeat(n)));
+            let smiles = format!("C(C)(C)(C)(C)C{}", rings.collect::<String>());
+            check_smiles(&smiles).ok().unwrap().canonical_smiles()
+        };
+        assert!(refused_with_rings(3).is_some());
+        assert_eq!(refused_with_rings(7), None);
     }
 
     #[test]

@@ -254,3 +254,164 @@ fn clearest_first<'c>(
 fn as_f32(score: f64) -> f32 {
     score as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use phagen_domain::{
+        digest::Digest,
+        evidence::{Attribute, Evidence, EvidenceKind, Passage},
+        finding::Span,
+        mesh::{Descriptor, MeshId},
+        molecule::Molecule,
+        result::RankedEvidence,
+    };
+    use phagen_ranking::is_ancestor;
+
+    use super::*;
+
+    fn vocabulary() -> MeshVocabulary {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/vocabulary");
+        MeshVocabulary::read(&folder).unwrap()
+    }
+
+    /// The first `n` diseases of which none is a form of another.
+    fn unrelated(vocabulary: &MeshVocabulary, n: usize) -> Vec<MeshId> {
+        let mut chosen: Vec<&Descriptor> = Vec::new();
+        for number in 1_000..20_000 {
+            let id = format!("D{number:06}").parse().unwrap();
+            let found = vocabulary.descriptor(&id).filter(|found| {
+                let mut places = found.tree_numbers.iter();
+                !found.tree_numbers.is_empty()
+                    && places.all(|place| !place.starts_with("C23") && !place.starts_with("C25"))
+                    && chosen
+                        .iter()
+                        .all(|other| !is_ancestor(other, found) && !is_ancestor(found, other))
+            });
+            chosen.extend(found);
+            if chosen.len() == n {
+                break;
+            }
+        }
+        assert_eq!(chosen.len(), n);
+        chosen.iter().map(|found| found.mesh_id.clone()).collect()
+    }
+
+    /// Evidence of `texts`, a passage each, that is the molecule's own where it is a label.
+    fn evidence(id: u64, kind: EvidenceKind, texts: &[&str]) -> RankedEvidence {
+        let passage = |(ordinal, text): (u32, &&str)| Passage {
+            ordinal,
+            section: None,
+            text: (*text).to_owned(),
+        };
+        RankedEvidence {
+            text_digest: Digest::of(b""),
+            evidence: Evidence {
+                evidence_id: EvidenceId::pubmed(id),
+                kind,
+                title: "A document".to_owned(),
+                citation: String::new(),
+                url: None,
+                date: None,
+                passages: (1..).zip(texts).map(passage).collect(),
+                attributes: vec![Attribute {
+                    key: "drugs".to_owned(),
+                    value: "Aspirin".to_owned(),
+                }],
+            },
+            rank: 1,
+            score: 0.0,
+            signals: vec![],
+            features: vec![],
+            provenance: vec![],
+            same_text_as: vec![],
+        }
+    }
+
+    /// A finding on the first word of a passage.
+    fn finding(id: u64, passage: u32, mesh_id: &MeshId, stance: Stance) -> Finding {
+        Finding {
+            evidence_id: EvidenceId::pubmed(id),
+            ground: Ground::Span(Span {
+                passage,
+                start: 0,
+                end: 4,
+            }),
+            mesh_id: mesh_id.clone(),
+            matched_text: "This".to_owned(),
+            negated: false,
+            stance,
+            score: 0.9,
+        }
+    }
+
+    fn suggested(
+        kept: &[RankedEvidence],
+        findings: &[Finding],
+        vocabulary: &MeshVocabulary,
+    ) -> Vec<Suggestion> {
+        let names = Names::of(&Molecule {
+            name: "aspirin".to_owned(),
+            ..Molecule::default()
+        });
+        let context = Context {
+            sources: &Sources::of(kept, &names),
+            vocabulary,
+            names: &names,
+            gaps: &[],
+            has_label: true,
+            approved_by: &[],
+        };
+        suggest(findings, &context)
+    }
+
+    #[test]
+    fn suggestions_are_bounded_by_what_they_are() {
+        let sorts = [
+            (MAX_NEW_USES, Stance::Treats, EvidenceKind::Literature),
+            (MAX_KNOWN_USES, Stance::Treats, EvidenceKind::Regulatory),
+            (MAX_NAMED, Stance::Neither, EvidenceKind::Literature),
+            (MAX_CAUSED, Stance::Causes, EvidenceKind::Literature),
+        ];
+        let one_too_many = sorts
+            .iter()
+            .flat_map(|&(n_most, stance, kind)| std::iter::repeat_n((stance, kind), n_most + 1));
+        let said: Vec<(Stance, EvidenceKind)> = one_too_many.collect();
+        let vocabulary = vocabulary();
+        let diseases = unrelated(&vocabulary, said.len());
+        let (mut kept, mut findings) = (Vec::new(), Vec::new());
+        for (id, (&(stance, kind), disease)) in (1..).zip(said.iter().zip(&diseases)) {
+            kept.push(evidence(id, kind, &["This was told of aspirin."]));
+            findings.push(finding(id, 1, disease, stance));
+        }
+
+        let suggestions = suggested(&kept, &findings, &vocabulary);
+        let n_of = |stance: Stance, known_use: bool| {
+            let of_sort = |s: &&Suggestion| s.stance == stance && s.known_use == known_use;
+            suggestions.iter().filter(of_sort).count()
+        };
+        assert_eq!(n_of(Stance::Treats, false), 15);
+        assert_eq!(n_of(Stance::Treats, true), 10);
+        assert_eq!(n_of(Stance::Neither, false), 5);
+        assert_eq!(n_of(Stance::Causes, false), 5);
+        let ranks: Vec<u32> = suggestions.iter().map(|s| s.rank).collect();
+        assert_eq!(ranks, (1..=35).collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn a_suggestion_shows_two_places_of_each_evidence_and_twelve_in_all() {
+        let vocabulary = vocabulary();
+        let disease = &unrelated(&vocabulary, 1)[0];
+        let texts = ["This was told of aspirin."; 3];
+        let n_shown = |n_evidence: u64| {
+            let (mut kept, mut findings) = (Vec::new(), Vec::new());
+            for id in 1..=n_evidence {
+                kept.push(evidence(id, EvidenceKind::Literature, &texts));
+                findings.extend((1..=3).map(|at| finding(id, at, disease, Stance::Treats)));
+            }
+            suggested(&kept, &findings, &vocabulary)[0].basis.len()
+        };
+        assert_eq!([1, 6, 7].map(n_shown), [2, 12, 12]);
+    }
+}

@@ -10,7 +10,7 @@ use phagen_domain::{
     assessment::Recommendation,
     evidence::EvidenceKind,
     finding::Stance,
-    job::Stage,
+    job::{JobRequest, Stage},
     plugin::World,
     result::{JobResult, SourceStatus},
 };
@@ -214,6 +214,40 @@ async fn a_source_that_may_heal_is_asked_again_but_not_for_ever() {
             .unwrap();
         assert_eq!(result.sources[0].status, status, "{n_failures} failures");
     }
+}
+
+#[tokio::test]
+async fn a_source_without_end_is_read_four_pages_only() {
+    let room = room().await;
+    // A page asks for twice what is kept, up to 200.
+    for (limit, page_limit) in [(3, 6), (JobRequest::MAX_LIMIT + 1, 200)] {
+        let (pages, endless) = room::endless_source();
+        let mut slots = room.slots.clone();
+        slots.sources = vec![endless];
+        let mut request = asked("aspirin");
+        request.limit = limit;
+        let result = room::analysis(uncached(), room::PATIENT)
+            .run(&request, &slots, as_of(), 0, &Heard::default())
+            .await
+            .unwrap();
+        assert_eq!(*pages.lock().unwrap(), [page_limit; 4], "limit {limit}");
+        assert_eq!(result.sources[0].n_returned, 4);
+    }
+}
+
+#[tokio::test]
+async fn a_source_is_read_until_it_gave_twice_what_is_kept() {
+    let room = room().await;
+    let (pages, endless) = room::endless_source();
+    let mut slots = room.slots.clone();
+    slots.sources = vec![endless];
+    let mut request = asked("aspirin");
+    request.limit = 1;
+    room::analysis(uncached(), room::PATIENT)
+        .run(&request, &slots, as_of(), 0, &Heard::default())
+        .await
+        .unwrap();
+    assert_eq!(*pages.lock().unwrap(), [2; 2]);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use phagen_cache::{Cache, CacheSettings};
 use phagen_corpus::Corpus;
 use phagen_domain::{
     digest::Digest,
-    evidence::{Attribute, Page},
+    evidence::{Attribute, Candidate, Evidence, EvidenceId, EvidenceKind, Page},
     job::{JobRequest, Progress},
     plugin::{Failure, Grant, Slot, World},
     query::CorpusRequest,
@@ -95,6 +95,42 @@ impl CorpusSearch for Recovering {
             ..Failure::new("unavailable", "the corpus is down")
         })
     }
+}
+
+/// A corpus whose every page is one more document and has a next one.
+struct Endless(Asked);
+
+/// The limit of every page asked for, in order.
+pub(crate) type Asked = Arc<Mutex<Vec<u32>>>;
+
+impl CorpusSearch for Endless {
+    fn search(&self, request: &CorpusRequest) -> Result<Page, Failure> {
+        let mut asked = self.0.lock().expect("not poisoned");
+        asked.push(request.limit);
+        let n_pages = asked.len();
+        let evidence = Evidence {
+            evidence_id: EvidenceId::pubmed(n_pages as u64),
+            kind: EvidenceKind::Literature,
+            title: format!("Aspirin, part {n_pages}"),
+            citation: String::new(),
+            url: None,
+            date: None,
+            passages: Vec::new(),
+            attributes: Vec::new(),
+        };
+        let signals = Vec::new();
+        Ok(Page {
+            candidates: vec![Candidate { evidence, signals }],
+            cursor: Some(n_pages.to_string()),
+        })
+    }
+}
+
+/// A literature source that never comes to an end, and what it was asked.
+pub(crate) fn endless_source() -> (Asked, ActiveSlot) {
+    let asked = Asked::default();
+    let host = host(Arc::new(Endless(Arc::clone(&asked))));
+    (asked, source(&host, "literature", "literature"))
 }
 
 impl Room {
