@@ -36,7 +36,7 @@ pub struct House {
 
 impl House {
     /// Opens the data folder, seeds what is missing and loads the guests. The corpus may still be
-    /// empty: see [`bootstrap::import_bundled`].
+    /// empty: see [`bootstrap::bundled_files`].
     pub async fn open(settings: Settings) -> Result<Self> {
         let share_dir = bootstrap::find_share_dir(settings.share_dir.as_deref())?;
         bootstrap::prepare_data_dir(&settings.data_dir)?;
