@@ -11,12 +11,10 @@ use phagen_cache::Cache;
 use phagen_domain::{
     evidence::EvidenceKind,
     job::{JobRequest, Stage},
-    molecule::ResolvedMolecule,
     query::Query,
     result::{JobResult, SlotVersion, SourceStatus, Versions},
 };
 use phagen_plugin::{ActiveSlot, CONTRACT, SlotSet, WASMTIME_VERSION};
-use tokio::task::spawn_blocking;
 
 use crate::{
     assess::{self, RULE_SET},
@@ -95,23 +93,6 @@ impl Analysis {
     }
 }
 
-/// A structure of a thousand atoms takes long enough to leave the async threads.
-async fn resolved(
-    request: &JobRequest,
-    drugs: &Arc<DrugList>,
-) -> Result<ResolvedMolecule, AnalysisError> {
-    let name = request.molecule.clone();
-    let (request, drugs) = (request.clone(), Arc::clone(drugs));
-    match spawn_blocking(move || resolve(&request, &drugs)).await {
-        Ok(Ok(molecule)) => Ok(molecule),
-        Ok(Err(cause)) => Err(AnalysisError::Smiles {
-            molecule: name,
-            cause,
-        }),
-        Err(_) => Err(AnalysisError::Interrupted { molecule: name }),
-    }
-}
-
 /// One job on its way.
 struct Walk<'a> {
     parts: &'a AnalysisParts,
@@ -129,7 +110,7 @@ impl Walk<'_> {
     ) -> Result<JobResult, AnalysisError> {
         let parts = self.parts;
         let begun = self.begin(Stage::Resolve, format!("`{}`", request.molecule));
-        let molecule = resolved(request, &parts.drugs).await?;
+        let molecule = resolve(request, &parts.drugs).await?;
         let query = Query {
             molecule: molecule.to_molecule(),
             as_of,

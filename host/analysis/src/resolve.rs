@@ -1,25 +1,41 @@
 //! The first step: what the asked name stands for. Names and synonyms come from the drug list and
 //! from the asker, structure facts from the structure alone. What nobody knows stays unknown.
 
+use std::sync::Arc;
+
 use phagen_domain::{
     job::JobRequest,
     molecule::{OtherDrug, ResolvedMolecule},
 };
+use tokio::task::spawn_blocking;
 
 use crate::{
     drug_list::{Drug, DrugList},
+    error::AnalysisError,
     names::{Names, fold},
     structure::{SmilesError, Structure, check_smiles},
 };
 
-/// Resolves the molecule of a request.
-///
-/// # Errors
-/// When the asker's SMILES is malformed. A malformed one of the drug list is a note.
-pub(crate) fn resolve(
+/// Resolves the molecule of a request, off the async threads: a structure of a thousand atoms
+/// takes long enough.
+pub(crate) async fn resolve(
     request: &JobRequest,
-    drugs: &DrugList,
-) -> Result<ResolvedMolecule, SmilesError> {
+    drugs: &Arc<DrugList>,
+) -> Result<ResolvedMolecule, AnalysisError> {
+    let name = request.molecule.clone();
+    let (request, drugs) = (request.clone(), Arc::clone(drugs));
+    match spawn_blocking(move || resolved(&request, &drugs)).await {
+        Ok(Ok(molecule)) => Ok(molecule),
+        Ok(Err(cause)) => Err(AnalysisError::Smiles {
+            molecule: name,
+            cause,
+        }),
+        Err(_) => Err(AnalysisError::Interrupted { molecule: name }),
+    }
+}
+
+/// Fails when the asker's SMILES is malformed. A malformed one of the drug list is a note.
+fn resolved(request: &JobRequest, drugs: &DrugList) -> Result<ResolvedMolecule, SmilesError> {
     let given = request.smiles.as_deref().map(check_smiles).transpose()?;
     let given_key = given.as_ref().and_then(Structure::inchi_key);
     let mut notes = Vec::new();
@@ -180,7 +196,7 @@ mod tests {
             sources: None,
             limit: JobRequest::DEFAULT_LIMIT,
         };
-        resolve(&request, &DRUGS).unwrap()
+        resolved(&request, &DRUGS).unwrap()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! `--config FILE`, else `./phagen.toml` when there is one; then `PHAGEN_<SECTION>__<KEY>`. A key
 //! that does not exist and a value that does not fit are refused at start, by name.
 
+mod bounds;
 mod settings;
 
 use std::{collections::HashMap, path::Path};
