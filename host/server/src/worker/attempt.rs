@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use phagen_analysis::AnalysisError;
 use phagen_domain::{
-    job::{JobFailure, Lease, Progress},
+    job::{JobFailure, JobRequest, Lease, Progress},
     result::JobResult,
 };
 use phagen_store::{ClaimedJob, Renewal, StoreError};
@@ -80,7 +80,7 @@ impl Worker {
 
     async fn analyse(
         &self,
-        request: &phagen_domain::job::JobRequest,
+        request: &JobRequest,
         sink: &LatestProgress,
     ) -> Result<JobResult, AttemptError> {
         let house = &self.house;
@@ -101,10 +101,12 @@ impl Worker {
     ) -> Interruption {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.tick().await;
+        // Made once: each beat would begin the time to finish anew.
+        let mut drained = std::pin::pin!(self.drained());
         loop {
             tokio::select! {
                 _ = heartbeat.tick() => {}
-                () = self.drained() => return Interruption::ShuttingDown,
+                () = &mut drained => return Interruption::ShuttingDown,
             }
             if let Some(interruption) = self.renew(lease).await {
                 return interruption;
