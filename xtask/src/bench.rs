@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 
-use crate::{demo, shell::Workspace};
+use crate::{
+    demo,
+    shell::{self, Workspace},
+};
 
 /// `extra` goes to the benchmark: names of the figures to measure.
 pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
@@ -22,5 +25,5 @@ pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
     command
         .env("PHAGEN_BENCH_SHARE", workspace.share())
         .env("PHAGEN_BENCH_BINARY", workspace.binary());
-    crate::shell::run(&mut command)
+    shell::run(&mut command)
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     guests, share,
-    shell::{Workspace, say},
+    shell::{self, Workspace, say},
     tools,
 };
 
@@ -18,7 +18,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         .display()
         .to_string();
     say("analysing aspirin");
-    crate::shell::run(
+    shell::run(
         Command::new(&phagen)
             .current_dir(&workspace.root)
             .args(["analyze", "aspirin"]),
@@ -36,16 +36,12 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     guests::build(workspace)?;
     share::lay_out(workspace)?;
     say("building phagen (the first time takes a quarter of an hour on two cores)");
-    run_build(workspace)?;
-    Ok(workspace.binary())
-}
-
-fn run_build(workspace: &Workspace) -> Result<()> {
-    crate::shell::run(workspace.cargo().args([
+    shell::run(workspace.cargo().args([
         "build",
         "--locked",
         "--release",
         "--package",
         "phagen-server",
-    ]))
+    ]))?;
+    Ok(workspace.binary())
 }

@@ -1,24 +1,14 @@
 //! Every test: the host's and the guests', natively and against built components.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::{
     guests, share,
-    shell::{Workspace, say},
+    shell::{self, Workspace, say},
     tools,
 };
-
-pub(crate) fn run_nextest(workspace: &Workspace, extra: &[String]) -> Result<()> {
-    let nextest = tools::nextest(workspace)?;
-    let mut command = std::process::Command::new(nextest);
-    command
-        .current_dir(&workspace.root)
-        .args(["nextest", "run", "--workspace", "--locked"])
-        .args(extra)
-        .env("PHAGEN_TEST_GUESTS", workspace.components())
-        .env("CARGO_TARGET_DIR", &workspace.target);
-    crate::shell::run(&mut command)
-}
 
 /// `extra` goes to nextest: a filter, `--no-capture` and the like.
 pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
@@ -31,11 +21,23 @@ pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
     run_nextest(workspace, extra)?;
     if extra.is_empty() {
         say("running the examples in the documentation");
-        crate::shell::run(
+        shell::run(
             workspace
                 .cargo()
                 .args(["test", "--doc", "--workspace", "--locked"]),
         )?;
     }
     Ok(())
+}
+
+fn run_nextest(workspace: &Workspace, extra: &[String]) -> Result<()> {
+    let nextest = tools::nextest(workspace)?;
+    let mut command = Command::new(nextest);
+    command
+        .current_dir(&workspace.root)
+        .args(["nextest", "run", "--workspace", "--locked"])
+        .args(extra)
+        .env("PHAGEN_TEST_GUESTS", workspace.components())
+        .env("CARGO_TARGET_DIR", &workspace.target);
+    shell::run(&mut command)
 }
