@@ -57,6 +57,10 @@ pub struct JobRequest {
     pub sources: Option<Vec<SlotName>>,
     /// Pieces of evidence kept per kind.
     pub limit: u32,
+    /// Keep every call of a guest with its inputs, so that it can be run again. Nothing is taken
+    /// from the cache then.
+    #[serde(default)]
+    pub record: bool,
 }
 
 impl JobRequest {

@@ -18,7 +18,7 @@ pub struct Query {
 }
 
 /// A search of the host's own corpus.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CorpusRequest {
     /// A document that holds none of these, as a phrase, is not found. Empty: `text` alone decides.
     pub names: Vec<String>,

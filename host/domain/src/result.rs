@@ -139,6 +139,10 @@ pub struct JobResult {
     /// Milliseconds by stage.
     pub timings: BTreeMap<String, f64>,
     pub versions: Versions,
+    /// The guests' calls, if the request asked to keep them: what `phagen replay` reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub recording: Option<Digest>,
 }
 
 impl JobResult {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     assessment::Assessment,
+    digest::Digest,
     evidence::EvidenceId,
     finding::{Span, Stance},
     mesh::MeshId,
@@ -35,6 +36,10 @@ pub struct Basis {
     pub negated: bool,
     /// The mapper's raw score.
     pub score: f32,
+    /// Digests of the plugins that named the disease in this passage.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub mappers: Vec<Digest>,
 }
 
 /// A molecule–descriptor pair that a job proposes: findings rolled up by the host.
