@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use phagen_domain::job::JobId;
+use phagen_domain::{digest::Digest, job::JobId};
 use phagen_store::{Store, conformance::Harness, every_story};
 use phagen_store_sqlite::SqliteStore;
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
@@ -59,5 +59,24 @@ impl Harness for Sqlite {
         let sql = "update idempotency_key set expires_at = expires_at - 24 * 3600 * 1000 \
                    where key = ?1";
         self.touch_one(sql, key.to_owned()).await;
+    }
+
+    async fn expire_move_key(&self, key: &str) {
+        let sql = "update plugin_key set expires_at = expires_at - 24 * 3600 * 1000 \
+                   where key = ?1";
+        self.touch_one(sql, key.to_owned()).await;
+    }
+
+    async fn expire_hold(&self, version: Digest) {
+        let sql = "update plugin_version set gate_lease_until = 1 \
+                   where digest = ?1 and gate_lease_until is not null";
+        self.touch_one(sql, version.to_string()).await;
+    }
+
+    async fn age_host(&self, host: &str, by: Duration) {
+        let sql = "update host_report set seen_at = seen_at - ?2 where host = ?1";
+        let by = i64::try_from(by.as_millis()).expect("a span that fits");
+        let touched = sqlx::query(sql).bind(host).bind(by).execute(&self.rows);
+        assert_eq!(touched.await.expect("a row").rows_affected(), 1);
     }
 }

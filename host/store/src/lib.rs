@@ -22,13 +22,20 @@ mod vote;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use phagen_domain::job::{JobId, JobStatus};
+use phagen_domain::{
+    digest::Digest,
+    job::{JobId, JobStatus},
+    plugin::VersionState,
+};
 
 pub use queue::{
     CancelOutcome, ClaimedJob, Enqueued, IdempotencyKey, JobEvent, JobFilter, JobPage, JobSummary,
     NewJob, QueueStats, QueueStore, Renewal, RetryPolicy,
 };
-pub use registry::{RegistryStore, SlotChange};
+pub use registry::{
+    COMPARISONS_KEPT, EventFilter, HostReport, Moved, NewVersion, RegistryStore, SlotMove,
+    VersionMove,
+};
 pub use vote::{FeedbackStats, FeedbackStore};
 
 /// What went wrong, for the caller to branch on.
@@ -52,6 +59,24 @@ pub enum StoreError {
         expected: u64,
         found: u64,
     },
+    #[error("slot `{0}` exists already: name its generation to change it")]
+    SlotExists(String),
+    #[error("no plugin version `{0}` is stored: upload it first")]
+    UnknownVersion(Digest),
+    #[error("plugin version `{digest}` is `{}`, not `{}`: read it again", found.as_str(), expected.as_str())]
+    VersionMoved {
+        digest: Digest,
+        expected: VersionState,
+        found: VersionState,
+    },
+    #[error("no publisher key is named `{0}`")]
+    UnknownKey(String),
+    #[error(
+        "another publisher key is named `{0}`: revoke it, then add the new one under a new name"
+    )]
+    KeyExists(String),
+    #[error("this publisher key is stored already, under the name `{0}`: use that name")]
+    KeyHeld(String),
     #[error("`{0}` is not a cursor of this listing")]
     InvalidCursor(String),
     #[error("row of `{table}` cannot be read: {reason}")]

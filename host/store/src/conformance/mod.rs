@@ -3,30 +3,39 @@
 //!
 //! A driver runs all of it by one line, [`every_story!`](crate::every_story).
 
+pub mod artifacts;
 pub mod backlog;
 pub mod cancelling;
 pub mod claiming;
+pub mod comparisons;
 pub mod ending;
 pub mod enqueueing;
 pub mod events;
 pub mod fencing;
 pub mod finding;
+pub mod hosts;
+pub mod keys;
 pub mod listing;
+pub mod move_keys;
+pub mod plugin_events;
+pub mod plugin_specimen;
 pub mod reaping;
-pub mod registry;
+pub mod slots;
 pub mod specimen;
+pub mod states;
+pub mod versions;
 pub mod vitals;
 pub mod votes;
 pub mod walk;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use phagen_domain::job::JobId;
+use phagen_domain::{digest::Digest, job::JobId};
 
 use crate::Store;
 
-/// A driver on a fresh and empty database, and the three things time would do to it.
+/// A driver on a fresh and empty database, and the things that time would do to it.
 #[async_trait]
 pub trait Harness: Send + Sync {
     fn store(&self) -> Arc<dyn Store>;
@@ -39,6 +48,15 @@ pub trait Harness: Send + Sync {
 
     /// Makes an idempotency key as old as keys get.
     async fn expire_key(&self, key: &str);
+
+    /// Makes the idempotency key of a move of a slot as old as keys get.
+    async fn expire_move_key(&self, key: &str);
+
+    /// Moves the end of the hold on a version before a gate into the past.
+    async fn expire_hold(&self, version: Digest);
+
+    /// Makes the last report of a host older by `by`.
+    async fn age_host(&self, host: &str, by: Duration);
 }
 
 /// Writes one test for each story. `$make` is a path to an `async fn() -> impl Harness`.
@@ -46,6 +64,7 @@ pub trait Harness: Send + Sync {
 macro_rules! every_story {
     ($make:path) => {
         $crate::every_story! { @each $make;
+            artifacts::an_artifact_is_recorded_once,
             backlog::a_thousand_jobs_are_claimed_in_order,
             backlog::reaping_takes_back_more_than_a_batch,
             cancelling::a_queued_job_is_cancelled_at_once,
@@ -61,6 +80,9 @@ macro_rules! every_story {
             claiming::claim_skips_leased_jobs,
             claiming::claim_counts_the_attempt,
             claiming::two_claimers_never_share_a_job,
+            comparisons::comparisons_are_listed_newest_first,
+            comparisons::a_job_counts_once_in_a_trial,
+            comparisons::a_comparison_out_of_range_is_refused,
             ending::a_retryable_failure_waits_its_delay,
             ending::a_final_failure_ends_at_once,
             ending::the_last_attempt_fails_for_good,
@@ -82,19 +104,54 @@ macro_rules! every_story {
             finding::a_result_comes_back_whole,
             finding::progress_is_the_newest_of_this_attempt,
             finding::an_unknown_job_is_none,
+            hosts::a_host_says_what_it_serves,
+            hosts::a_host_that_fell_silent_is_left_out,
+            keys::keys_are_listed_by_name,
+            keys::a_name_or_a_key_is_taken_once,
+            keys::a_revoked_key_stays_revoked,
             listing::pages_are_disjoint_complete_and_newest_first,
             listing::filters_narrow_by_state_and_molecule,
             listing::a_bad_cursor_is_refused,
             listing::the_queue_is_counted,
+            move_keys::a_repeated_move_is_answered_as_the_first,
+            move_keys::many_moves_with_one_key_make_one,
+            move_keys::a_key_of_another_move_is_refused,
+            move_keys::a_refused_move_does_not_use_its_key_up,
+            move_keys::a_key_of_a_move_runs_out_after_a_day,
+            plugin_events::each_move_leaves_one_event,
+            plugin_events::events_are_told_by_slot_by_version_and_in_part,
+            plugin_events::the_set_generation_counts_changes_of_slots,
+            plugin_events::slots_of_unrecorded_versions_move_too,
             reaping::an_expired_lease_is_queued_again_after_its_delay,
             reaping::a_held_lease_is_left_alone,
             reaping::a_poison_job_ends_failed,
             reaping::an_expired_job_that_was_to_be_cancelled_is_cancelled,
-            registry::slots_are_seeded_once,
-            registry::a_change_needs_the_generation_it_read,
-            registry::of_many_changes_of_one_generation_one_wins,
-            registry::a_slot_follows_its_builtin_plugin,
-            registry::an_artifact_is_recorded_once,
+            slots::slots_are_seeded_once,
+            slots::slots_come_in_the_order_of_a_job,
+            slots::a_slot_comes_back_whole,
+            slots::a_slot_is_changed_from_the_generation_that_was_read,
+            slots::of_many_changes_of_one_generation_one_wins,
+            slots::of_many_makers_of_one_slot_one_wins,
+            slots::a_removed_slot_is_gone,
+            states::a_version_follows_its_slot,
+            states::a_version_of_two_slots_serves_until_both_let_go,
+            states::a_trial_ends_in_draining,
+            states::a_removed_slot_lets_its_versions_go,
+            states::a_quarantine_waits_for_the_last_slot,
+            states::what_never_served_does_not_drain,
+            versions::a_version_is_recorded_once,
+            versions::many_uploads_of_one_digest_make_one_version,
+            versions::a_rejected_version_starts_over,
+            versions::versions_are_listed_newest_first,
+            versions::claim_takes_the_oldest_version_before_a_gate,
+            versions::two_claimers_never_share_a_version,
+            versions::a_hold_that_ran_out_is_handed_out_again,
+            versions::a_move_ends_the_hold,
+            versions::a_move_needs_the_state_it_read,
+            versions::of_many_moves_from_one_state_one_wins,
+            versions::gate_reports_add_up,
+            versions::a_reason_goes_with_the_state_it_explains,
+            versions::a_version_that_a_slot_names_begins_there,
             vitals::the_database_tells_its_time,
             vitals::the_schema_has_a_version,
             votes::the_last_vote_wins,

@@ -41,6 +41,7 @@ pub fn job(molecule: &str) -> NewJob {
             synonyms: vec!["acetylsalicylic acid".to_owned()],
             sources: Some(vec![slot_name("clinical"), slot_name("literature")]),
             limit: 20,
+            record: false,
         },
         max_attempts: 3,
         run_at: None,
@@ -123,6 +124,7 @@ pub fn result(molecule: &str) -> JobResult {
         warnings: vec!["source `market` did not answer within 10 s".to_owned()],
         timings: BTreeMap::from([("gather".to_owned(), 12.5), ("map".to_owned(), 0.25)]),
         versions: versions(),
+        recording: Some(Digest::of(b"recording")),
     }
 }
 
@@ -223,6 +225,7 @@ fn suggestion() -> Suggestion {
             stance: Stance::Treats,
             negated: false,
             score: 0.9,
+            mappers: vec![Digest::of(b"mapper")],
         }],
         evidence_ids: vec![evidence_id("PMID:7605421")],
         assessment: assessment(),
