@@ -97,10 +97,11 @@ pub mod reranking {
     wit_bindgen::generate!({
         inline: "
             package phagen:sdk;
-            world reranking { export phagen:plugin/reranking@0.1.0; }
+            world reranking { export phagen:plugin/packed-reranking@0.2.0; }
         ",
-        path: "../../wit/v0.1.0",
+        path: "../../wit/v0.2.0",
         with: { "phagen:plugin/types@0.1.0": crate::bindings::host::phagen::plugin::types },
+        additional_derives: [PartialEq, Clone],
         pub_export_macro: true,
         default_bindings_module: "phagen_sdk::bindings::reranking",
     });

@@ -16,10 +16,25 @@ impl Context {
         Self { config, host }
     }
 
+    /// Where the log lines and the requests of a plugin under test go.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn recorder(&self) -> crate::host::Recorder {
+        self.host.recorder()
+    }
+
     /// The value that the slot's configuration gives `key`.
     pub fn config(&self, key: &str) -> Option<&str> {
         let attribute = self.config.iter().find(|a| a.key == key)?;
         Some(&attribute.value)
+    }
+
+    /// What stands for the secret `name` in a header or in the query of a request; none when the
+    /// manifest does not ask for it, the operator does not grant it, or the host has no value.
+    ///
+    /// The host puts the value into requests that are granted it, and nowhere else; a request to
+    /// another place with it is denied.
+    pub fn secret(&self, name: &str) -> Option<&str> {
+        self.config(&format!("secret.{name}"))
     }
 
     /// The slot's artifact; `not-found` when it has none, `denied` when it is not granted.

@@ -10,8 +10,9 @@
 //! ["cdylib"]`, built for `wasm32-wasip2`; natively its export macro exports nothing, so that `cargo
 //! test` runs its tests against a [`testing::Harness`].
 //!
-//! The records are those of the contract, `wit/v0.1.0`. This crate never adds a rule to them: what
-//! the host checks is the contract's business, and the harness checks the same.
+//! The records are those of the contract, `wit/v0.1.0` and, for rerankers, `wit/v0.2.0`. This crate
+//! never adds a rule to them: what the host checks is the contract's business, and the harness checks
+//! the same.
 #![warn(missing_docs)]
 
 #[doc(hidden)]
@@ -21,11 +22,13 @@ mod description;
 #[doc(hidden)]
 pub mod export;
 mod host;
+pub mod http;
 pub mod log;
 mod plugin;
 mod record;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+mod view;
 
 #[doc(inline)]
 pub use bindings::{
@@ -34,10 +37,12 @@ pub use bindings::{
         types::{Attribute, Candidate, Evidence, Failure, Molecule, Page, Passage, Query, Signal},
     },
     mapping::exports::phagen::plugin::mapping::{Document, Finding, Ground, Span},
+    reranking::exports::phagen::plugin0_2_0::packed_reranking::Reranked,
 };
 pub use context::{Artifact, Context};
 pub use description::Description;
 pub use plugin::{Mapper, Reranker, Source};
+pub use view::{AttributeView, CandidateView, EvidenceView, PassageView, SignalView, with_views};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

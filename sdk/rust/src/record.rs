@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
-use crate::{Attribute, Candidate, Evidence, Failure, Molecule, Passage, Query, Signal, Span};
+use crate::{
+    Attribute, Candidate, Evidence, Failure, Molecule, Passage, Query, Reranked, Signal, Span,
+};
 
 impl Attribute {
     /// A fact, such as `phase` = `PHASE3`.
@@ -141,6 +143,29 @@ impl Candidate {
     }
 }
 
+impl Reranked {
+    /// One row of features and one score per candidate; refuses a row that has not one value per
+    /// name, since all rows become one list.
+    pub fn new(
+        feature_names: Vec<String>,
+        rows: &[Vec<f32>],
+        scores: Vec<f32>,
+    ) -> Result<Self, Failure> {
+        let n_names = feature_names.len();
+        if let Some((at, row)) = rows.iter().enumerate().find(|(_, r)| r.len() != n_names) {
+            let n = row.len();
+            return Err(Failure::internal(format!(
+                "row {at} of the features has {n} values for {n_names} names"
+            )));
+        }
+        Ok(Self {
+            feature_names,
+            features: rows.concat(),
+            scores,
+        })
+    }
+}
+
 impl Span {
     /// Bytes of a passage's text; refuses a text of more than 4 GiB.
     pub fn new(passage: u32, bytes: Range<usize>) -> Result<Self, Failure> {
@@ -177,6 +202,21 @@ mod tests {
         ] {
             assert!(!failure.retryable, "{failure:?}");
         }
+    }
+
+    #[test]
+    fn rows_become_one_list_only_when_each_is_whole() {
+        let names = || vec!["a".to_owned(), "b".to_owned()];
+        let rows = [vec![1.0, 2.0], vec![3.0, 4.0]];
+        let reranked = Reranked::new(names(), &rows, vec![0.0; 2]).unwrap();
+        assert_eq!(reranked.features, [1.0, 2.0, 3.0, 4.0]);
+        // As many values as there should be, and in the wrong columns.
+        let ragged = [vec![1.0, 2.0, 3.0], vec![4.0]];
+        let failure = Reranked::new(names(), &ragged, vec![0.0; 2]).unwrap_err();
+        assert_eq!(
+            failure.message,
+            "row 0 of the features has 3 values for 2 names"
+        );
     }
 
     #[test]

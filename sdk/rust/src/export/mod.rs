@@ -55,7 +55,9 @@ mod tests {
         Candidate, CorpusRequest, Description, Page, Query, Reranker, Source,
         bindings::{
             lifecycle::exports::phagen::plugin::lifecycle::Guest as _,
-            reranking::exports::phagen::plugin::reranking::Guest as _,
+            reranking::exports::phagen::plugin0_2_0::packed_reranking::{
+                Guest as _, PackedCandidates,
+            },
             search::exports::phagen::plugin::search::Guest as _,
         },
     };
@@ -98,8 +100,9 @@ mod tests {
             vec!["one".into()]
         }
 
-        fn features(&self, _: &Query, _: &[Candidate]) -> Result<Vec<Vec<f32>>, Failure> {
-            Ok(Vec::new())
+        fn features(&self, _: &Query, candidates: &[Candidate]) -> Result<Vec<Vec<f32>>, Failure> {
+            let n = candidates.len();
+            Ok(vec![vec![2.0]; n])
         }
 
         fn score(&self, _: &Query, candidates: &[Candidate]) -> Result<Vec<f32>, Failure> {
@@ -114,6 +117,15 @@ mod tests {
         Query::of("aspirin", "2026-11-22")
     }
 
+    /// `n` blank candidates.
+    fn packed(n: usize) -> PackedCandidates {
+        PackedCandidates {
+            text: String::new(),
+            layout: [0, 0, 0, 0, 0, 0, 0, u32::MAX, u32::MAX].repeat(n),
+            values: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_call_before_init_is_refused() {
         let failure = SourceExport::search(query(), 1, None).unwrap_err();
@@ -122,7 +134,8 @@ mod tests {
             SourceExport::self_test().unwrap_err().code,
             "invalid-config"
         );
-        assert!(RerankerExport::feature_names().is_empty());
+        let failure = RerankerExport::rerank(query(), packed(0)).unwrap_err();
+        assert_eq!(failure.code, "invalid-config");
     }
 
     #[test]
@@ -143,9 +156,10 @@ mod tests {
     #[test]
     fn a_reranker_is_reached_through_its_export() {
         RerankerExport::init(Vec::new()).unwrap();
-        assert_eq!(RerankerExport::feature_names(), ["one"]);
-        let scores = RerankerExport::score(query(), vec![Candidate::default()]).unwrap();
-        assert_eq!(scores, [1.0]);
+        let reranked = RerankerExport::rerank(query(), packed(2)).unwrap();
+        assert_eq!(reranked.feature_names, ["one"]);
+        assert_eq!(reranked.features, [2.0, 2.0]);
+        assert_eq!(reranked.scores, [1.0, 1.0]);
     }
 
     #[test]

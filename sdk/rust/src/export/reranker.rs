@@ -4,11 +4,12 @@ use std::marker::PhantomData;
 
 use super::{load, with};
 use crate::{
-    Attribute, Candidate, Failure, Query, Reranker,
+    Attribute, Failure, Query, Reranked, Reranker,
     bindings::{
         lifecycle::exports::phagen::plugin::lifecycle,
-        reranking::exports::phagen::plugin::reranking,
+        reranking::exports::phagen::plugin0_2_0::packed_reranking::{self, PackedCandidates},
     },
+    view::with_packed,
 };
 
 /// What [`export_reranker!`](crate::export_reranker) exports.
@@ -33,18 +34,13 @@ impl<P: Reranker> lifecycle::Guest for RerankerGuest<P> {
     }
 }
 
-impl<P: Reranker> reranking::Guest for RerankerGuest<P> {
-    /// The contract gives this call no way to fail: before `init` there are no names.
-    fn feature_names() -> Vec<String> {
-        with(|loaded| Ok(P::feature_names(&loaded.plugin))).unwrap_or_default()
-    }
-
-    fn features(query: Query, candidates: Vec<Candidate>) -> Result<Vec<Vec<f32>>, Failure> {
-        with(|loaded| P::features(&loaded.plugin, &query, &candidates))
-    }
-
-    fn score(query: Query, candidates: Vec<Candidate>) -> Result<Vec<f32>, Failure> {
-        with(|loaded| P::score(&loaded.plugin, &query, &candidates))
+impl<P: Reranker> packed_reranking::Guest for RerankerGuest<P> {
+    fn rerank(query: Query, candidates: PackedCandidates) -> Result<Reranked, Failure> {
+        with(|loaded| {
+            with_packed(&candidates, |candidates| {
+                P::rerank(&loaded.plugin, &query, candidates)
+            })
+        })
     }
 }
 

@@ -5,8 +5,12 @@
 mod guest;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+#[cfg(target_arch = "wasm32")]
+mod wire;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use guest::{ArtifactHandle, Host, emit};
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use native::{ArtifactHandle, Host, Recorder, emit};
+pub(crate) use native::{ArtifactHandle, Host, Recorder, emit, send_http};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use wire::send_http;

@@ -2,7 +2,12 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use crate::{CorpusRequest, Failure, Page, log::Level, testing::LogLine};
+use crate::{
+    CorpusRequest, Failure, Page,
+    http::{Request, Response, without_query},
+    log::Level,
+    testing::LogLine,
+};
 
 thread_local! {
     /// Where log lines go: to the harness whose plugin runs on this thread.
@@ -13,7 +18,7 @@ thread_local! {
 pub(crate) fn emit(level: Level, message: &str, fields: &[(&str, &str)]) {
     RECORDER.with_borrow(|recorder| {
         if let Some(recorder) = recorder {
-            recorder.0.borrow_mut().push(LogLine {
+            recorder.lines.borrow_mut().push(LogLine {
                 level,
                 message: message.to_owned(),
                 fields: fields
@@ -25,11 +30,44 @@ pub(crate) fn emit(level: Level, message: &str, fields: &[(&str, &str)]) {
     });
 }
 
-/// The log of one plugin under test.
+/// Answered by the harness whose plugin runs on this thread.
+pub(crate) fn send_http(request: &Request, max_bytes: usize) -> Result<Response, Failure> {
+    let http = RECORDER.with_borrow(|recorder| recorder.as_ref().and_then(|r| r.http.clone()));
+    let what = format!("`{} {}`", request.method, without_query(&request.url));
+    let missing = || Failure::denied(format!("the harness was given no answer to {what}"));
+    let response = http.ok_or_else(missing)?(request)?;
+    if response.body.len() > max_bytes {
+        let n_bytes = response.body.len();
+        return Err(Failure {
+            retryable: false,
+            ..Failure::unavailable(format!(
+                "{what} answered with {n_bytes} bytes; {max_bytes} are taken"
+            ))
+        });
+    }
+    Ok(response)
+}
+
+pub(crate) type Http = dyn Fn(&Request) -> Result<Response, Failure>;
+
+/// The log of one plugin under test, and who answers its requests.
 #[derive(Clone, Default)]
-pub(crate) struct Recorder(Rc<RefCell<Vec<LogLine>>>);
+pub(crate) struct Recorder {
+    lines: Rc<RefCell<Vec<LogLine>>>,
+    http: Option<Rc<Http>>,
+}
 
 impl Recorder {
+    #[cfg(test)]
+    pub(crate) fn answering(
+        http: impl Fn(&Request) -> Result<Response, Failure> + 'static,
+    ) -> Self {
+        Self {
+            http: Some(Rc::new(http)),
+            ..Self::default()
+        }
+    }
+
     /// Runs `call` with log lines going here.
     pub(crate) fn record<R>(&self, call: impl FnOnce() -> R) -> R {
         let before = RECORDER.replace(Some(self.clone()));
@@ -39,7 +77,7 @@ impl Recorder {
     }
 
     pub(crate) fn lines(&self) -> Vec<LogLine> {
-        self.0.borrow().clone()
+        self.lines.borrow().clone()
     }
 }
 
@@ -49,9 +87,17 @@ pub(crate) type Corpus = dyn Fn(&CorpusRequest) -> Result<Page, Failure>;
 pub(crate) struct Host {
     pub(crate) artifact: Option<ArtifactHandle>,
     pub(crate) corpus: Option<Rc<Corpus>>,
+    pub(crate) http: Option<Rc<Http>>,
 }
 
 impl Host {
+    pub(crate) fn recorder(&self) -> Recorder {
+        Recorder {
+            http: self.http.clone(),
+            ..Recorder::default()
+        }
+    }
+
     pub(crate) fn open_artifact(&self) -> Result<ArtifactHandle, Failure> {
         let missing = || Failure::not_found("the harness was given no artifact");
         self.artifact.clone().ok_or_else(missing)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Document, Failure, Finding, Ground, Page, Span};
+use crate::{Document, Failure, Finding, Ground, Page, Reranked, Span};
 
 fn broken(how: fmt::Arguments<'_>) -> Failure {
     Failure::internal(format!("the answer breaks the contract: {how}"))
@@ -146,6 +146,24 @@ pub(super) fn scores(scores: &[f32], n_candidates: usize) -> Result<(), Failure>
     }
 }
 
+/// What is answered at once is what is answered one by one, to the bit.
+pub(super) fn reranked(at_once: &Reranked, apart: &Reranked) -> Result<(), Failure> {
+    let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    let same = |a: &[f32], b: &[f32]| bits(a) == bits(b);
+    let what = if at_once.feature_names != apart.feature_names {
+        "feature names"
+    } else if !same(&at_once.features, &apart.features) {
+        "features"
+    } else if !same(&at_once.scores, &apart.scores) {
+        "scores"
+    } else {
+        return Ok(());
+    };
+    Err(broken(format_args!(
+        "`rerank` gives other {what} than the calls one by one"
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,5 +255,23 @@ mod tests {
         assert!(scores(&[1.0], 1).is_ok());
         assert!(scores(&[], 1).is_err());
         assert!(scores(&[f32::INFINITY], 1).is_err());
+    }
+
+    #[test]
+    fn an_answer_at_once_is_the_answers_one_by_one() {
+        let answer = Reranked {
+            feature_names: vec!["a".into()],
+            features: vec![0.0],
+            scores: vec![1.0],
+        };
+        assert!(reranked(&answer, &answer).is_ok());
+        let changed = |change: fn(&mut Reranked)| {
+            let mut other = answer.clone();
+            change(&mut other);
+            reranked(&other, &answer).unwrap_err().message
+        };
+        assert!(changed(|a| a.feature_names[0] = "b".into()).contains("other feature names"));
+        assert!(changed(|a| a.features[0] = -0.0).contains("other features"));
+        assert!(changed(|a| a.scores[0] = 1.5).contains("other scores"));
     }
 }

@@ -11,6 +11,7 @@ use std::{cell::Cell, rc::Rc};
 use crate::{
     Attribute, Context, CorpusRequest, Failure, Mapper, Page, Reranker, Source,
     host::{ArtifactHandle, Host},
+    http::{Request, Response},
     log::Level,
 };
 
@@ -28,7 +29,7 @@ pub struct LogLine {
 }
 
 /// What a plugin is to be built with. Without an artifact, opening one is `not-found`; without a
-/// corpus, searching it is `denied`.
+/// corpus, searching it is `denied`, and so is a request without answers.
 #[derive(Default)]
 pub struct Harness {
     config: Vec<Attribute>,
@@ -74,6 +75,30 @@ impl Harness {
             n_answered.set(n_answered.get() + 1);
             Ok(page)
         })
+    }
+
+    /// A network that answers as the closure does, redirects included.
+    ///
+    /// ```
+    /// # use phagen_sdk::{http::Response, testing::Harness};
+    /// let harness = Harness::new().http(|request| match request.url.as_str() {
+    ///     "https://api.example.org/search?q=aspirin" => Ok(Response::new(200, "[]")),
+    ///     _ => Ok(Response::new(404, "")),
+    /// });
+    /// ```
+    #[must_use]
+    pub fn http(
+        mut self,
+        answer: impl Fn(&Request) -> Result<Response, Failure> + 'static,
+    ) -> Self {
+        self.host.http = Some(Rc::new(answer));
+        self
+    }
+
+    /// A secret that the plugin is granted, and what stands for it.
+    #[must_use]
+    pub fn secret(self, name: &str, placeholder: &str) -> Self {
+        self.config(&format!("secret.{name}"), placeholder)
     }
 
     /// The context alone, for a test or a benchmark that calls `init` itself.

@@ -2,8 +2,8 @@
 
 use super::{LogLine, check};
 use crate::{
-    Candidate, Context, Document, Failure, Finding, Mapper, Molecule, Page, Query, Reranker,
-    Source, host::Recorder,
+    Candidate, Context, Document, Failure, Finding, Mapper, Molecule, Page, Query, Reranked,
+    Reranker, Source, host::Recorder, with_views,
 };
 
 /// A source under test. An answer that breaks the contract comes back as an `internal` failure
@@ -16,7 +16,7 @@ pub struct TestSource<P> {
 
 impl<P: Source> TestSource<P> {
     pub(super) fn new(context: Context) -> Result<Self, Failure> {
-        let log = Recorder::default();
+        let log = context.recorder();
         let plugin = log.record(|| P::init(&context))?;
         Ok(Self {
             context,
@@ -121,6 +121,17 @@ impl<P: Reranker> TestReranker<P> {
         let scores = self.log.record(|| self.plugin.score(query, candidates))?;
         check::scores(&scores, candidates.len())?;
         Ok(scores)
+    }
+
+    /// Calls [`Reranker::rerank`], and holds its answer against [`Reranker::features`] and
+    /// [`Reranker::score`] to the bit.
+    pub fn rerank(&self, query: &Query, candidates: &[Candidate]) -> Result<Reranked, Failure> {
+        let call = || with_views(candidates, |views| self.plugin.rerank(query, views));
+        let reranked = self.log.record(call)?;
+        let rows = self.features(query, candidates)?;
+        let apart = Reranked::new(self.feature_names(), &rows, self.score(query, candidates)?)?;
+        check::reranked(&reranked, &apart)?;
+        Ok(reranked)
     }
 
     /// The plugin itself, for a benchmark that leaves the contract's checks out.
