@@ -23,7 +23,7 @@
 //!
 //! Only additions, multiplications and divisions: a guest and a native build agree to the bit.
 
-use phagen_sdk::{Candidate, Failure, Query};
+use phagen_sdk::{CandidateView, Failure, Query};
 
 use crate::{moment, names::Names};
 
@@ -74,9 +74,9 @@ impl Extractor {
         })
     }
 
-    pub(crate) fn features(&mut self, candidate: &Candidate) -> [f32; NAMES.len()] {
+    pub(crate) fn features(&mut self, candidate: &CandidateView<'_>) -> [f32; NAMES.len()] {
         let naming = self.naming(candidate);
-        let [clinical, literature, regulatory, patent, market] = kinds(&candidate.evidence.kind);
+        let [clinical, literature, regulatory, patent, market] = kinds(candidate.evidence.kind);
         let facts = Facts::of(candidate);
         let numbers = Numbers::of(candidate);
         [
@@ -90,7 +90,7 @@ impl Extractor {
             regulatory,
             patent,
             market,
-            self.recency(candidate.evidence.date.as_deref()),
+            self.recency(candidate.evidence.date),
             facts.phase,
             facts.completed,
             facts.stopped,
@@ -105,21 +105,21 @@ impl Extractor {
         ]
     }
 
-    fn naming(&mut self, candidate: &Candidate) -> Naming {
+    fn naming(&mut self, candidate: &CandidateView<'_>) -> Naming {
         let evidence = &candidate.evidence;
         self.names.begin_group();
-        let title = self.names.find(&evidence.title).is_some();
+        let title = self.names.find(evidence.title).is_some();
         let mut subject = false;
-        for attribute in &evidence.attributes {
-            if is_subject(&attribute.key) {
-                subject |= self.names.find(&attribute.value).is_some();
+        for attribute in evidence.attributes {
+            if is_subject(attribute.key) {
+                subject |= self.names.find(attribute.value).is_some();
             }
         }
         let mut n_bytes = 0;
         let mut n_named = 0_u16;
         let mut earliest = None;
-        for passage in &evidence.passages {
-            if let Some(at) = self.names.find(&passage.text) {
+        for passage in evidence.passages {
+            if let Some(at) = self.names.find(passage.text) {
                 n_named = n_named.saturating_add(1);
                 earliest = earliest.or(Some(n_bytes + at));
             }
@@ -172,11 +172,11 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(candidate: &Candidate) -> Self {
+    fn of(candidate: &CandidateView<'_>) -> Self {
         let mut facts = Self::default();
-        for attribute in &candidate.evidence.attributes {
-            let value = attribute.value.as_str();
-            match attribute.key.as_str() {
+        for attribute in candidate.evidence.attributes {
+            let value = attribute.value;
+            match attribute.key {
                 "phase" => facts.phase = phase(value),
                 "status" => {
                     let stopped = matches!(value, "TERMINATED" | "WITHDRAWN" | "SUSPENDED");
@@ -236,12 +236,12 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn of(candidate: &Candidate) -> Self {
+    fn of(candidate: &CandidateView<'_>) -> Self {
         let mut numbers = Self::default();
         let finite = candidate.signals.iter().filter(|s| s.value.is_finite());
         for signal in finite {
             let value = signal.value;
-            match signal.name.as_str() {
+            match signal.name {
                 "source_rank" => numbers.source_rank = rank(value),
                 "bm25_title" => numbers.bm25_title = saturate(value, 8.0),
                 "bm25_body" => numbers.bm25_body = saturate(value, 8.0),
@@ -272,7 +272,7 @@ fn as_f32(count: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use phagen_sdk::{Attribute, Evidence, Molecule, Passage, Signal};
+    use phagen_sdk::{Attribute, Candidate, Evidence, Molecule, Passage, Signal, with_views};
 
     use super::*;
 
@@ -288,12 +288,17 @@ mod tests {
         .unwrap()
     }
 
+    fn features(candidate: &Candidate) -> [f32; NAMES.len()] {
+        let candidates = std::slice::from_ref(candidate);
+        with_views(candidates, |views| extractor().features(&views[0]))
+    }
+
     /// One feature of a candidate that is blank but for `change`.
     fn feature(name: &str, change: impl FnOnce(&mut Candidate)) -> f32 {
         let mut candidate = Candidate::default();
         change(&mut candidate);
         let column = NAMES.iter().position(|n| *n == name).unwrap();
-        extractor().features(&candidate)[column]
+        features(&candidate)[column]
     }
 
     fn attribute(name: &str, key: &str, value: &str) -> f32 {
@@ -312,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_blank_candidate_is_neutral() {
-        let features = extractor().features(&Candidate::default());
+        let features = features(&Candidate::default());
         for (name, value) in NAMES.iter().zip(features) {
             let neutral = if *name == "recency" { 0.5 } else { 0.0 };
             assert_eq!(value.to_bits(), f32::to_bits(neutral), "{name}");
@@ -346,7 +351,10 @@ mod tests {
         let mut extractor = extractor();
         let mut named = Candidate::default();
         named.evidence.title = "aspirin".into();
-        let mut bits = |candidate: &Candidate| extractor.features(candidate).map(f32::to_bits);
+        let mut bits = |candidate: &Candidate| {
+            let candidates = std::slice::from_ref(candidate);
+            with_views(candidates, |views| extractor.features(&views[0])).map(f32::to_bits)
+        };
         let first = bits(&named);
         assert_ne!(first, bits(&Candidate::default()));
         assert_eq!(first, bits(&named));
@@ -473,7 +481,7 @@ mod tests {
             for name in NAMES {
                 candidate.signals.push(Signal::new(name, value));
             }
-            let features = extractor().features(&candidate);
+            let features = features(&candidate);
             for (name, feature) in NAMES.iter().zip(features) {
                 assert!((-1.0..=1.0).contains(&feature), "{name} {value} {feature}");
             }

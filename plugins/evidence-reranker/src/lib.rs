@@ -7,7 +7,9 @@ mod feature;
 mod moment;
 mod names;
 
-use phagen_sdk::{Candidate, Context, Description, Failure, Query, Reranker};
+use phagen_sdk::{
+    Candidate, CandidateView, Context, Description, Failure, Query, Reranked, Reranker, with_views,
+};
 
 use artifact::LinearModel;
 use feature::{Extractor, NAMES};
@@ -34,19 +36,31 @@ impl Reranker for EvidenceReranker {
     }
 
     fn features(&self, query: &Query, candidates: &[Candidate]) -> Result<Vec<Vec<f32>>, Failure> {
-        let mut extractor = Extractor::of(query)?;
-        Ok(candidates
-            .iter()
-            .map(|candidate| extractor.features(candidate).into())
-            .collect())
+        let reranked = with_views(candidates, |views| self.rerank(query, views))?;
+        let rows = reranked.features.chunks_exact(NAMES.len());
+        Ok(rows.map(<[f32]>::to_vec).collect())
     }
 
     fn score(&self, query: &Query, candidates: &[Candidate]) -> Result<Vec<f32>, Failure> {
+        let reranked = with_views(candidates, |views| self.rerank(query, views))?;
+        Ok(reranked.scores)
+    }
+
+    /// Reads every text once, where it lies.
+    fn rerank(&self, query: &Query, candidates: &[CandidateView<'_>]) -> Result<Reranked, Failure> {
         let mut extractor = Extractor::of(query)?;
-        Ok(candidates
-            .iter()
-            .map(|candidate| self.model.score(&extractor.features(candidate)))
-            .collect())
+        let mut features = Vec::with_capacity(candidates.len() * NAMES.len());
+        let mut scores = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            let row = extractor.features(candidate);
+            scores.push(self.model.score(&row));
+            features.extend(row);
+        }
+        Ok(Reranked {
+            feature_names: self.feature_names(),
+            features,
+            scores,
+        })
     }
 }
 
@@ -152,6 +166,8 @@ mod tests {
         let rows = reranker.features(&query, &candidates).unwrap();
         let scores = reranker.score(&query, &candidates).unwrap();
         assert_eq!(reranker.feature_names(), NAMES);
+        let at_once = reranker.rerank(&query, &candidates).unwrap();
+        assert_eq!(at_once.scores, scores);
         for (row, score) in rows.iter().zip(scores) {
             let row: [f32; NAMES.len()] = row.as_slice().try_into().unwrap();
             assert_eq!(model.score(&row).to_bits(), score.to_bits());
