@@ -17,6 +17,12 @@ use crate::{PluginError, settings::PluginSettings};
 /// How often a running guest looks at its deadline and yields to tokio.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
 
+// Parts of one component. A Rust guest is three core instances, two tables and a memory; a Python
+// guest has some twenty core instances.
+pub(crate) const N_CORE_INSTANCES: u32 = 40;
+pub(crate) const N_TABLES: u32 = 16;
+pub(crate) const N_MEMORIES: u32 = 4;
+
 /// What an engine is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -104,22 +110,23 @@ pub(crate) fn config(purpose: Purpose, pool: Option<&PoolingAllocationConfig>) -
 }
 
 fn pool(settings: &PluginSettings) -> PoolingAllocationConfig {
-    // A Rust guest is three core instances and two tables; other languages need more.
-    const N_CORE_INSTANCES: u32 = 16;
-    const N_TABLES: u32 = 8;
-    const N_MEMORIES: u32 = 2;
-    let n = settings.n_instances.max(1);
+    let n = settings
+        .n_instances
+        .max(1)
+        .saturating_add(settings.n_kept_instances);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(n)
         .total_core_instances(n.saturating_mul(N_CORE_INSTANCES))
         .total_memories(n.saturating_mul(N_MEMORIES))
         .total_tables(n.saturating_mul(N_TABLES))
+        // A store holds on to its stack between two calls.
         .total_stacks(n)
         .max_core_instances_per_component(N_CORE_INSTANCES)
         .max_memories_per_component(N_MEMORIES)
         .max_tables_per_component(N_TABLES)
-        .max_tables_per_module(N_TABLES / 2)
-        .max_memory_size(settings.limits.memory_bytes)
+        .max_tables_per_module(N_TABLES)
+        // Addresses, not memory: what a plugin gets is its limiter's to say.
+        .max_memory_size(settings.caps.memory_bytes)
         // What a guest touched is cleared by hand up to here and given back to the kernel past it.
         .linear_memory_keep_resident(2 << 20)
         .table_keep_resident(64 << 10)

@@ -3,7 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use phagen_domain::plugin::{Failure, World};
+use phagen_package::PackageError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+
+use crate::record::Difference;
 
 /// Why a component was refused, or one call of it failed.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +83,13 @@ pub enum PluginError {
         max_bytes: usize,
     },
 
+    #[error("`{call}` asked for {n_asked} elements in tables; {n_max} are allowed")]
+    TableLimit {
+        call: &'static str,
+        n_asked: usize,
+        n_max: usize,
+    },
+
     #[error("`{call}` handed over more than the {max_bytes} bytes that are taken at once")]
     OutputLimit {
         call: &'static str,
@@ -93,6 +103,47 @@ pub enum PluginError {
 
     #[error("the plugin failed: {0}")]
     Guest(#[from] Failure),
+
+    #[error("slot `{slot}` failed too often and is left alone for {wait:?} more")]
+    BreakerOpen { slot: String, wait: Duration },
+
+    #[error(
+        "the manifest asks for a `{limit}` of {asked}, and this host gives at most {cap}; ask for less, or let its operator raise `caps.{limit}`"
+    )]
+    LimitAboveCap {
+        limit: &'static str,
+        asked: String,
+        cap: String,
+    },
+
+    #[error(
+        "what is embedded in the component cannot be read; build it again with `phagen plugin build`"
+    )]
+    Package(#[source] Box<PackageError>),
+
+    #[error("the component needs {n_needed} {what}, and one plugin gets at most {n_max}")]
+    TooManyParts {
+        what: &'static str,
+        n_needed: u64,
+        n_max: u32,
+    },
+
+    #[error("compiling took longer than {deadline:?}; make the component smaller")]
+    CompileTimeout { deadline: Duration },
+
+    #[error("compiling took more than {max_bytes} bytes of memory; make the component smaller")]
+    CompileMemory { max_bytes: u64 },
+
+    #[error("the compiling process broke down: {what}")]
+    CompileCrashed { what: String },
+
+    #[error("golden case `{case}`: {what}")]
+    GoldenCase { case: String, what: String },
+
+    #[error(
+        "two instances answered the same question differently: {difference}; a mapper or reranker must depend on its arguments alone"
+    )]
+    NotDeterministic { difference: Difference },
 
     #[error("all {n_instances} instances were in use for {waited:?}; try again")]
     PoolFull { n_instances: u32, waited: Duration },
@@ -113,11 +164,21 @@ impl PluginError {
             Self::Timeout { .. } => "plugin_timeout",
             Self::Trap { .. } => "plugin_trap",
             Self::MemoryLimit { .. } => "plugin_memory",
+            Self::TableLimit { .. } => "plugin_table",
             Self::OutputLimit { .. } => "plugin_output",
             Self::InvalidOutput { .. } => "plugin_invalid_output",
             Self::Guest(failure) if failure.code == "denied" => "plugin_denied",
             Self::Guest(_) => "plugin_failed",
             Self::PoolFull { .. } => "plugin_pool_full",
+            Self::BreakerOpen { .. } => "plugin_breaker_open",
+            Self::LimitAboveCap { .. } => "plugin_limit",
+            Self::Package(_) => "plugin_package",
+            Self::TooManyParts { .. } => "plugin_too_many_parts",
+            Self::CompileTimeout { .. } => "plugin_compile_timeout",
+            Self::CompileMemory { .. } => "plugin_compile_memory",
+            Self::CompileCrashed { .. } => "plugin_compile_crashed",
+            Self::GoldenCase { .. } => "plugin_golden",
+            Self::NotDeterministic { .. } => "plugin_not_deterministic",
         }
     }
 
@@ -125,20 +186,36 @@ impl PluginError {
     /// fault will not.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Timeout { .. } | Self::PoolFull { .. } => true,
+            Self::Timeout { .. } | Self::PoolFull { .. } | Self::BreakerOpen { .. } => true,
             Self::Guest(failure) => failure.should_retry(),
             _ => false,
         }
     }
 
-    /// How long the guest asks to be left alone, if it does and may be called again.
+    /// How long the guest asks to be left alone, or its breaker leaves it alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
+            Self::BreakerOpen { wait, .. } => Some(*wait),
             Self::Guest(failure) if failure.should_retry() => {
                 failure.retry_after_ms.map(Duration::from_millis)
             }
             _ => None,
         }
+    }
+
+    /// With what the host denied the guest before it failed, where the guest does not say so
+    /// itself: what to add is worth more than how the guest took it.
+    pub(crate) fn mentioning(mut self, denial: Option<String>) -> Self {
+        let message = match &mut self {
+            Self::Guest(failure) => &mut failure.message,
+            Self::Trap { message, .. } => message,
+            _ => return self,
+        };
+        if let Some(denial) = denial.filter(|denial| !message.contains(denial.as_str())) {
+            message.push_str("; ");
+            message.push_str(&denial);
+        }
+        self
     }
 
     pub(crate) fn invalid(reason: &wasmtime::Error) -> Self {
@@ -163,6 +240,14 @@ pub(crate) struct MemoryRefused {
     pub(crate) max_bytes: usize,
 }
 
+/// Raised by the limiter to end a call whose tables outgrow their limit.
+#[derive(Debug, thiserror::Error)]
+#[error("forcing a trap at {n_asked} elements in tables")]
+pub(crate) struct TableRefused {
+    pub(crate) n_asked: usize,
+    pub(crate) n_max: usize,
+}
+
 /// What was true of a call when Wasmtime gave up on it.
 pub(crate) struct Circumstances {
     pub(crate) call: &'static str,
@@ -181,6 +266,13 @@ impl Circumstances {
                 call,
                 asked_bytes: refused.asked_bytes,
                 max_bytes: refused.max_bytes,
+            };
+        }
+        if let Some(refused) = error.downcast_ref::<TableRefused>() {
+            return PluginError::TableLimit {
+                call,
+                n_asked: refused.n_asked,
+                n_max: refused.n_max,
             };
         }
         if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {

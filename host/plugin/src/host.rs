@@ -3,14 +3,15 @@
 //! [`PluginHost`] owns what all plugins share; a [`Plugin`] is one digest, validated and compiled.
 //! Neither knows of slots or of which plugin serves where.
 
-use std::{fmt, sync::Arc, thread};
+use std::{sync::Arc, thread};
 
 use chrono::NaiveDate;
 use phagen_domain::{
     digest::Digest,
     evidence::Attribute,
-    plugin::{Grant, World},
+    plugin::{Grant, LimitRequest, Manifest, World},
 };
+use phagen_package::Package;
 use tokio::sync::Semaphore;
 use wasmtime::{Engine, component::Component};
 
@@ -18,57 +19,90 @@ use crate::{
     PluginError, call,
     compile::{self, Compiler},
     engine::{Engines, Purpose},
-    guest::{CorpusSearch, Guest, Role},
-    settings::PluginSettings,
+    guest::{CorpusSearch, Egress, Guest, Role},
+    logs::{LogLine, LogTail, Logs},
+    plugin::{Plugin, PluginInner},
+    settings::{CallLimits, PluginSettings},
     world::{Fitted, Worlds},
 };
 
 /// Everything that plugins share: engines, linked worlds, compiled guests.
 pub struct PluginHost {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     worlds: Worlds,
     compiler: Compiler,
+    logs: Logs,
 }
 
 /// What a call needs of the host; lives as long as any plugin.
 pub(crate) struct Shared {
     pub(crate) settings: PluginSettings,
     pub(crate) corpus: Arc<dyn CorpusSearch>,
+    pub(crate) egress: Arc<Egress>,
     pub(crate) engines: Engines,
-    n_free_scoring: Semaphore,
-    n_free_io: Semaphore,
+    scoring: Places,
+    io: Places,
+}
+
+/// Instances that one engine has room for.
+struct Places {
+    working: Semaphore,
+    /// For idle ones between two calls, and for their next call: they stand in the pool whether or
+    /// not they work.
+    kept: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new(settings: &PluginSettings) -> Self {
+        Self {
+            working: Semaphore::new(settings.n_instances.max(1) as usize),
+            kept: Arc::new(Semaphore::new(settings.n_kept_instances as usize)),
+        }
+    }
 }
 
 impl Shared {
-    /// The right to hold one instance of an engine.
-    pub(crate) fn instances(&self, purpose: Purpose) -> &Semaphore {
+    fn places(&self, purpose: Purpose) -> &Places {
         match purpose {
-            Purpose::Scoring => &self.n_free_scoring,
-            Purpose::Io => &self.n_free_io,
+            Purpose::Scoring => &self.scoring,
+            Purpose::Io => &self.io,
         }
     }
 
+    /// The right to have one instance of an engine at work.
+    pub(crate) fn instances(&self, purpose: Purpose) -> &Semaphore {
+        &self.places(purpose).working
+    }
+
+    /// The right to keep one instance of a world past its call.
+    pub(crate) fn places_to_keep(&self, world: World) -> Arc<Semaphore> {
+        Arc::clone(&self.places(Purpose::of(world)).kept)
+    }
+
     /// An empty store for an instance that plays `role`, with every limit but time set.
-    pub(crate) fn store(&self, world: World, role: Role) -> wasmtime::Store<Guest> {
+    pub(crate) fn store(
+        &self,
+        world: World,
+        limits: &CallLimits,
+        role: Role,
+        outside: Surroundings,
+    ) -> wasmtime::Store<Guest> {
         let purpose = Purpose::of(world);
-        let limits = &self.settings.limits;
-        let guest = Guest::new(role, purpose, limits, Arc::clone(&self.corpus));
+        let guest = Guest::new(role, purpose, limits, outside.corpus, outside.egress);
         let mut store = wasmtime::Store::new(self.engines.of(purpose), guest);
         store.limiter(|guest| &mut guest.limiter);
-        store.set_hostcall_fuel(self.output_bytes(world));
+        store.set_hostcall_fuel(limits.output_bytes_of(world));
         store.set_max_component_handles(limits.n_handles);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|store| Ok(call::on_tick(store.data())));
         store
     }
+}
 
-    pub(crate) fn output_bytes(&self, world: World) -> usize {
-        let limits = &self.settings.limits;
-        match world {
-            World::Source | World::Reranker => limits.output_bytes,
-            World::Mapper => limits.mapper_output_bytes,
-        }
-    }
+/// What answers a guest that asks for something outside of it.
+pub(crate) struct Surroundings {
+    pub(crate) corpus: Arc<dyn CorpusSearch>,
+    pub(crate) egress: Arc<Egress>,
 }
 
 impl PluginHost {
@@ -78,16 +112,17 @@ impl PluginHost {
         corpus: Arc<dyn CorpusSearch>,
     ) -> Result<Self, PluginError> {
         let engines = Engines::start(&settings)?;
-        let n_instances = settings.n_instances.max(1) as usize;
         Ok(Self {
             worlds: Worlds::link(&engines)?,
-            compiler: Compiler::open(&settings.cache_dir)?,
+            compiler: Compiler::open(&settings.cache_dir, settings.compiler.clone())?,
+            logs: Logs::default(),
             shared: Arc::new(Shared {
+                egress: Arc::new(Egress::new(&settings)?),
+                scoring: Places::new(&settings),
+                io: Places::new(&settings),
                 settings,
                 corpus,
                 engines,
-                n_free_scoring: Semaphore::new(n_instances),
-                n_free_io: Semaphore::new(n_instances),
             }),
         })
     }
@@ -100,16 +135,22 @@ impl PluginHost {
         compile::inspect(bytes)?;
         let digest = Digest::of(bytes);
         let fitted = self.fit(world, digest, bytes)?;
-        let facts = self.describe(world, &fitted)?;
-        Ok(Plugin(Arc::new(PluginInner {
+        let manifest = read(bytes)?.manifest;
+        let limits = self.limits_of(manifest.as_ref())?;
+        let log = self.logs.tail(digest);
+        let facts = self.describe(world, &fitted, &limits, &log)?;
+        Ok(Plugin::new(PluginInner {
             name: name_of(&facts, digest),
             label: digest.short(),
             digest,
             world,
+            manifest,
+            limits,
             facts,
             fitted,
+            log,
             shared: Arc::clone(&self.shared),
-        })))
+        }))
     }
 
     /// How instances get their memory: `pooling`, or `on-demand` where addresses are scarce.
@@ -133,14 +174,39 @@ impl PluginHost {
         self.compiler.n_compiled()
     }
 
-    fn fit(&self, world: World, digest: Digest, bytes: &[u8]) -> Result<Fitted, PluginError> {
-        let purpose = Purpose::of(world);
-        let engine = self.shared.engines.of(purpose);
+    /// Deletes the machine code of every plugin that is not among `keep`. A plugin that is loaded
+    /// has its own copy and works on. Returns how many files went.
+    pub fn prune_compiled(&self, keep: &[Digest]) -> Result<usize, PluginError> {
+        let engines = &self.shared.engines;
+        self.compiler.prune(keep, &[&engines.scoring, &engines.io])
+    }
+
+    /// The lines that the guests of a digest logged after line `after`, oldest first: at most the
+    /// last 1,000.
+    pub fn logs(&self, digest: Digest, after: u64) -> Vec<LogLine> {
+        self.logs.after(digest, after)
+    }
+
+    /// What a plugin of this manifest gets.
+    pub(crate) fn limits_of(&self, manifest: Option<&Manifest>) -> Result<CallLimits, PluginError> {
+        let settings = &self.shared.settings;
+        let asked = manifest.map_or(LimitRequest::default(), |manifest| manifest.limits);
+        settings.limits.granted(&asked, &settings.caps)
+    }
+
+    /// The component joined with its world, from the cache if it is there.
+    pub(crate) fn fit(
+        &self,
+        world: World,
+        digest: Digest,
+        bytes: &[u8],
+    ) -> Result<Fitted, PluginError> {
+        let engine = self.shared.engines.of(Purpose::of(world));
         let name = Compiler::name(digest, engine);
         if let Some(component) = self.find_compiled(&name, engine) {
             return self.worlds.fit(world, &component);
         }
-        let code = self.compiler.compile(purpose, bytes)?;
+        let code = self.compiler.compile(world, bytes)?;
         let component = code
             .load(engine)
             .map_err(|error| PluginError::invalid(&error))?;
@@ -150,27 +216,45 @@ impl PluginHost {
         Ok(fitted)
     }
 
+    /// Bytes of the machine code that is kept of a component, if there is any.
+    pub(crate) fn compiled_bytes(&self, world: World, digest: Digest) -> Option<u64> {
+        let engine = self.shared.engines.of(Purpose::of(world));
+        self.compiler.size(&Compiler::name(digest, engine))
+    }
+
     fn find_compiled(&self, name: &str, engine: &Engine) -> Option<Component> {
         self.compiler.find(name)?.load(engine).ok()
     }
 
     /// On a thread of its own with a runtime of its own, so that it works wherever it is called.
-    fn describe(&self, world: World, fitted: &Fitted) -> Result<Vec<Attribute>, PluginError> {
+    fn describe(
+        &self,
+        world: World,
+        fitted: &Fitted,
+        limits: &CallLimits,
+        log: &Arc<LogTail>,
+    ) -> Result<Vec<Attribute>, PluginError> {
         let role = Role {
             plugin: "a plugin that is being loaded".to_owned(),
             slot: String::new(),
             config: Vec::new(),
             artifact: None,
-            grant: Grant::default(),
+            asked: Grant::default(),
+            granted: Grant::default(),
             as_of: NaiveDate::default(),
+            log: Arc::clone(log),
+        };
+        let surroundings = Surroundings {
+            corpus: Arc::clone(&self.shared.corpus),
+            egress: Arc::clone(&self.shared.egress),
         };
         let work = || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build()
                 .map_err(PluginError::engine)?;
-            let store = self.shared.store(world, role);
-            runtime.block_on(call::describe(&self.shared, world, fitted, store))
+            let store = self.shared.store(world, limits, role, surroundings);
+            runtime.block_on(call::describe(&self.shared, world, fitted, limits, store))
         };
         thread::scope(|scope| {
             let thread = thread::Builder::new()
@@ -184,6 +268,11 @@ impl PluginHost {
             })
         })
     }
+}
+
+/// What is embedded in a component.
+pub(crate) fn read(bytes: &[u8]) -> Result<Package, PluginError> {
+    Package::read(bytes).map_err(|error| PluginError::Package(Box::new(error)))
 }
 
 /// A plugin calls itself something; without a name it goes by its digest.
@@ -203,58 +292,5 @@ fn name_of(facts: &[Attribute], digest: Digest) -> String {
     match name.trim() {
         "" => digest.short(),
         name => name.to_owned(),
-    }
-}
-
-/// One digest, validated, compiled and joined with its world. Clones share it.
-#[derive(Clone)]
-pub struct Plugin(Arc<PluginInner>);
-
-struct PluginInner {
-    digest: Digest,
-    /// Short digest, as metrics are labelled.
-    label: String,
-    world: World,
-    name: String,
-    facts: Vec<Attribute>,
-    fitted: Fitted,
-    shared: Arc<Shared>,
-}
-
-impl Plugin {
-    pub fn digest(&self) -> Digest {
-        self.0.digest
-    }
-
-    pub fn world(&self) -> World {
-        self.0.world
-    }
-
-    /// As it calls itself.
-    pub fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    /// What its `describe` answered when it was loaded.
-    pub fn facts(&self) -> &[Attribute] {
-        &self.0.facts
-    }
-
-    pub(crate) fn label(&self) -> &str {
-        &self.0.label
-    }
-
-    pub(crate) fn fitted(&self) -> &Fitted {
-        &self.0.fitted
-    }
-
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.0.shared
-    }
-}
-
-impl fmt::Debug for Plugin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}` {}", self.0.world, self.0.name, self.0.label)
     }
 }

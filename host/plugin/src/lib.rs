@@ -7,25 +7,46 @@
 //! it a [`SlotSet`] and a [`CorpusSearch`].
 
 mod bindings;
+mod breaker;
 mod call;
 mod compile;
 mod convert;
 mod engine;
 mod error;
+mod gate;
 mod guest;
 mod host;
+mod kept;
+mod logs;
+mod plugin;
+mod record;
 mod settings;
 mod slot;
 mod world;
 
+pub use breaker::{BreakerSettings, BreakerState, CallStats, Guard, MonotonicClock};
+pub use compile::{CompileLimits, compile_guest, compile_guest_process};
 pub use error::PluginError;
-pub use guest::CorpusSearch;
-pub use host::{Plugin, PluginHost};
-pub use settings::{CallLimits, PluginSettings};
-pub use slot::{ActiveSlot, Artifact, Document, Reranked, SlotSet};
+pub use gate::{CheckReport, CompiledInfo, Verified};
+pub use guest::{
+    CorpusSearch, EgressLimits, EgressSettings, InvalidSecret, Resolve, Secrets, SystemResolver,
+};
+pub use host::PluginHost;
+pub use logs::{LogLevel, LogLine};
+pub use plugin::Plugin;
+pub use record::{
+    CallAnswer, CallInput, CorpusExchange, Difference, RecordedCall, RecordedFailure, Recorder,
+    Recording, ask, replay,
+};
+pub use settings::{CallLimits, CompilerProcess, LimitCaps, PluginSettings};
+pub use slot::{ActiveSlot, Answered, Artifact, Document, Reranked, SlotSet};
+pub use world::{WorldDescription, worlds};
 
-/// The contract that this host speaks.
-pub const CONTRACT: &str = "phagen:plugin@0.1.0";
+/// The versions of the contract that this host speaks, the oldest first.
+pub const CONTRACTS: [&str; 2] = ["phagen:plugin@0.1.0", "phagen:plugin@0.2.0"];
+
+/// The newest of them, which a result names.
+pub const CONTRACT: &str = CONTRACTS[CONTRACTS.len() - 1];
 
 /// The Wasmtime that runs the guests; a result names it, since scores may differ between versions.
 pub const WASMTIME_VERSION: &str = "48.0.8";

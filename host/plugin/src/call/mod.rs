@@ -1,34 +1,43 @@
-//! One call of one guest: a fresh instance, its limits, its end.
+//! One call of one guest: an instance, its limits, its end.
 //!
 //! Time is kept twice. The engine's tick ends a guest that computes; tokio's timer ends one that
 //! waits for the host. Either way the future is dropped and the instance with it: after a trap or a
 //! timeout an instance is in no state to be called again.
 
+mod describe;
+mod place;
+mod tally;
 mod work;
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 use chrono::NaiveDate;
-use phagen_domain::{
-    evidence::Attribute,
-    plugin::{Failure, World},
-};
+use phagen_domain::plugin::{Failure, World};
 use tokio::{
     sync::SemaphorePermit,
-    time::{error::Elapsed, timeout, timeout_at},
+    time::{error::Elapsed, timeout_at},
 };
 use wasmtime::{Store, UpdateDeadline};
 
+use place::{fresh_store, place};
+use tally::{Tally, record_seconds, tell_breaker};
+
+pub(crate) use describe::describe;
 pub(crate) use work::{find, rerank, search, self_test};
 
 use crate::{
     PluginError,
     bindings::v0_1_0::types,
+    breaker::Ticket,
     convert,
-    engine::Purpose,
     error::Circumstances,
-    guest::{Guest, Role},
-    host::Shared,
+    guest::Guest,
+    kept::{KeptInstance, Past},
+    record::{CallInput, Taking, Taped},
+    settings::CallLimits,
     slot::ActiveSlot,
     world::{Exports, Fitted},
 };
@@ -43,56 +52,112 @@ pub(crate) fn on_tick(guest: &Guest) -> UpdateDeadline {
     }
 }
 
-/// A call under way. Whatever happens, it is counted once when it goes.
+/// A call under way.
 pub(crate) struct Call<'a> {
     slot: &'a ActiveSlot,
+    as_of: NaiveDate,
     name: &'static str,
-    started: Instant,
     deadline: Duration,
-    outcome: &'static str,
+    /// Settled or dropped before the instance goes, which takes longer.
+    ticket: Option<Ticket>,
+    tally: Tally<'a>,
+    taking: Option<Taking>,
+    /// Of an instance that answered `init`, while it may still be kept.
+    kept: Option<(Exports, Past)>,
     // Goes before the permit: another call may take the place only when it is free.
     store: Store<Guest>,
     _permit: SemaphorePermit<'a>,
 }
 
 impl<'a> Call<'a> {
-    /// Waits for a place, then makes a store for an instance that serves `slot`.
+    /// Waits for a place, then makes a store for an instance that serves `slot`, or takes one that
+    /// was kept. Refused while the slot's breaker is open.
     pub(crate) async fn begin(
         slot: &'a ActiveSlot,
         name: &'static str,
         as_of: NaiveDate,
     ) -> Result<Self, PluginError> {
-        let plugin = &slot.plugin;
-        let world = plugin.world();
-        let shared = plugin.shared();
         let started = Instant::now();
-        let permit = place(shared, world).await.inspect_err(|error| {
+        let ticket = slot.guard().admit().map_err(|wait| {
+            let error = PluginError::BreakerOpen {
+                slot: slot.slot.to_string(),
+                wait,
+            };
             record_seconds(slot, name, error.code(), started);
+            error
         })?;
-        let role = Role {
-            plugin: plugin.name().to_owned(),
-            slot: slot.slot.name.to_string(),
-            config: slot.slot.config.clone(),
-            artifact: slot.artifact.clone(),
-            grant: slot.slot.grant,
-            as_of,
+        let mut call = Self::enter(slot, name, as_of, started, true).await?;
+        call.ticket = Some(ticket);
+        Ok(call)
+    }
+
+    /// The same, in a fresh instance, whatever the breaker says, and without a word to it.
+    pub(crate) async fn begin_unguarded(
+        slot: &'a ActiveSlot,
+        name: &'static str,
+        as_of: NaiveDate,
+    ) -> Result<Self, PluginError> {
+        Self::enter(slot, name, as_of, Instant::now(), false).await
+    }
+
+    async fn enter(
+        slot: &'a ActiveSlot,
+        name: &'static str,
+        as_of: NaiveDate,
+        started: Instant,
+        may_be_kept: bool,
+    ) -> Result<Self, PluginError> {
+        let plugin = &slot.plugin;
+        let permit = place(plugin.shared(), plugin.world())
+            .await
+            .inspect_err(|error| record_seconds(slot, name, error.code(), started))?;
+        let taking = slot.tape().map(|_| Taking::begin(slot, as_of));
+        // What is written down must not depend on calls that are not.
+        let kept = slot
+            .kept()
+            .filter(|_| may_be_kept && taking.is_none())
+            .and_then(|kept| kept.take(slot, as_of));
+        let (store, kept) = match kept {
+            Some(KeptInstance {
+                mut store,
+                exports,
+                past,
+            }) => {
+                store.data_mut().begin_again(plugin.limits());
+                (store, Some((exports, past)))
+            }
+            None => (fresh_store(slot, as_of, taking.as_ref()), None),
         };
         Ok(Self {
             slot,
+            as_of,
             name,
-            started,
             deadline: Duration::ZERO,
-            outcome: "cancelled",
-            store: shared.store(world, role),
+            ticket: None,
+            tally: Tally {
+                slot,
+                call: name,
+                started,
+                outcome: "cancelled",
+                memory_bytes: Cell::new(0),
+            },
+            taking,
+            kept,
+            store,
             _permit: permit,
         })
     }
 
-    /// Instantiates the guest and hands it its configuration.
+    /// Instantiates the guest and hands it its configuration, unless that was done for a call
+    /// before.
     async fn open(&mut self) -> Result<Exports, PluginError> {
+        if let Some((exports, _)) = &self.kept {
+            return Ok(exports.clone());
+        }
         let fitted = self.slot.plugin.fitted();
-        let deadline = self.arm(self.shared().settings.limits.init_deadline);
-        let config = convert::attributes(&self.slot.slot.config);
+        let deadline = self.arm(self.limits().init_deadline);
+        let config = self.store.data().config();
+        let config = convert::attributes(&config);
         let opening = async {
             let exports = exports(fitted, &mut self.store).await?;
             let answer = exports
@@ -102,7 +167,13 @@ impl<'a> Call<'a> {
             Ok(answer.map(|()| exports))
         };
         let answer = timeout_at(deadline, opening).await;
-        self.answer("init", answer)
+        let exports = self.answer("init", answer)?;
+        // A ticket is what tells a call that may be kept from a self-test.
+        if let (Some(kept), true, None) = (self.slot.kept(), self.ticket.is_some(), &self.taking) {
+            let past = kept.begin(self.slot, self.as_of);
+            self.kept = past.map(|past| (exports.clone(), past));
+        }
+        Ok(exports)
     }
 
     /// Sets the engine's clock to end the guest `limit` from now, and returns the time for tokio's.
@@ -115,11 +186,7 @@ impl<'a> Call<'a> {
 
     /// Gives the guest the time of its world for everything after `init`.
     fn arm_for_work(&mut self) -> tokio::time::Instant {
-        let limits = &self.shared().settings.limits;
-        self.arm(match self.world() {
-            World::Source => limits.deadline,
-            World::Mapper | World::Reranker => limits.scoring_deadline,
-        })
+        self.arm(self.limits().deadline_of(self.world()))
     }
 
     /// What a guest returned, unless time ran out, it broke down, or it failed.
@@ -128,8 +195,10 @@ impl<'a> Call<'a> {
         call: &'static str,
         answer: Result<wasmtime::Result<Result<T, types::Failure>>, Elapsed>,
     ) -> Result<T, PluginError> {
-        self.survived(call, answer)?
-            .map_err(|failure| PluginError::Guest(Failure::from(failure)))
+        self.survived(call, answer)?.map_err(|failure| {
+            let error = PluginError::Guest(Failure::from(failure));
+            error.mentioning(self.store.data().first_denial())
+        })
     }
 
     fn survived<T>(
@@ -137,18 +206,21 @@ impl<'a> Call<'a> {
         call: &'static str,
         answer: Result<wasmtime::Result<T>, Elapsed>,
     ) -> Result<T, PluginError> {
+        let bytes = self.store.data().limiter.bytes();
+        self.tally.memory_bytes.set(bytes);
         let circumstances = || Circumstances {
             call,
             deadline: self.deadline,
-            output_bytes: self.shared().output_bytes(self.world()),
-            n_instances: self.shared().settings.n_instances,
+            output_bytes: self.limits().output_bytes_of(self.world()),
+            n_instances: self.slot.plugin.shared().settings.n_instances,
             stderr: self.store.data().said(),
         };
         settle(answer, circumstances)
+            .map_err(|error| error.mentioning(self.store.data().first_denial()))
     }
 
-    fn shared(&self) -> &'a Shared {
-        self.slot.plugin.shared()
+    fn limits(&self) -> &'a CallLimits {
+        self.slot.plugin.limits()
     }
 
     fn world(&self) -> World {
@@ -164,39 +236,45 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Counts the call under its outcome.
-    pub(crate) fn end<T>(mut self, answer: Result<T, PluginError>) -> Result<T, PluginError> {
-        self.outcome = match &answer {
-            Ok(_) => "ok",
-            Err(error) => error.code(),
-        };
+    /// Counts the call under its outcome, writes it down where the slot has a tape, and keeps the
+    /// instance where it may be kept.
+    pub(crate) fn end<T: Taped>(
+        mut self,
+        answer: Result<T, PluginError>,
+        input: impl FnOnce() -> CallInput,
+    ) -> Result<T, PluginError> {
+        let answer = answer.map_err(|e| e.mentioning(self.store.data().first_denial()));
+        if let (Some(tape), Some(taking)) = (self.slot.tape(), self.taking.take()) {
+            tape.end(&taking, self.slot, input(), &answer);
+        }
+        self.settle(answer)
+    }
+
+    /// The same for what is never written down.
+    pub(crate) fn end_untaped<T>(self, answer: Result<T, PluginError>) -> Result<T, PluginError> {
+        let answer = answer.map_err(|e| e.mentioning(self.store.data().first_denial()));
+        self.settle(answer)
+    }
+
+    fn settle<T>(mut self, answer: Result<T, PluginError>) -> Result<T, PluginError> {
+        let error = answer.as_ref().err();
+        self.tally.outcome = error.map_or("ok", PluginError::code);
+        let bytes = self.tally.memory_bytes.get();
+        let settle = |ticket: Ticket| ticket.settle(error, bytes);
+        if let Some(state) = self.ticket.take().and_then(settle) {
+            tell_breaker(self.slot, state, error);
+        }
+        // After a failure in the guest's own words too it is in its right mind.
+        let is_sound = matches!(error, None | Some(PluginError::Guest(_)));
+        if let (true, Some(kept), Some((exports, past))) = (is_sound, self.slot.kept(), self.kept) {
+            kept.give_back(KeptInstance {
+                store: self.store,
+                exports,
+                past,
+            });
+        }
         answer
     }
-}
-
-impl Drop for Call<'_> {
-    fn drop(&mut self) {
-        record_seconds(self.slot, self.name, self.outcome, self.started);
-        #[expect(clippy::cast_precision_loss, reason = "a metric, far below 2^52 bytes")]
-        let bytes = self.store.data().limiter.bytes() as f64;
-        metrics::histogram!(
-            "phagen_plugin_memory_bytes",
-            "slot" => self.slot.slot.name.as_str().to_owned(),
-            "plugin" => self.slot.plugin.label().to_owned(),
-        )
-        .record(bytes);
-    }
-}
-
-fn record_seconds(slot: &ActiveSlot, call: &'static str, outcome: &'static str, started: Instant) {
-    metrics::histogram!(
-        "phagen_plugin_call_seconds",
-        "slot" => slot.slot.name.as_str().to_owned(),
-        "plugin" => slot.plugin.label().to_owned(),
-        "call" => call,
-        "outcome" => outcome,
-    )
-    .record(started.elapsed());
 }
 
 fn settle<T>(
@@ -213,53 +291,7 @@ fn settle<T>(
     }
 }
 
-/// Waits for one of the engine's places.
-async fn place(shared: &Shared, world: World) -> Result<SemaphorePermit<'_>, PluginError> {
-    let waited = shared.settings.limits.queue_deadline;
-    let instances = shared.instances(Purpose::of(world));
-    match timeout(waited, instances.acquire()).await {
-        Ok(Ok(permit)) => Ok(permit),
-        _ => Err(PluginError::PoolFull {
-            n_instances: shared.settings.n_instances,
-            waited,
-        }),
-    }
-}
-
 async fn exports(fitted: &Fitted, store: &mut Store<Guest>) -> wasmtime::Result<Exports> {
     let instance = fitted.instantiate(store).await?;
     fitted.exports(store, &instance)
-}
-
-/// Asks a guest that is being loaded what it is; its exports are checked for their types here.
-pub(crate) async fn describe(
-    shared: &Shared,
-    world: World,
-    fitted: &Fitted,
-    mut store: Store<Guest>,
-) -> Result<Vec<Attribute>, PluginError> {
-    let _permit = place(shared, world).await?;
-    let deadline = shared.settings.limits.init_deadline;
-    store.data_mut().deadline = Instant::now() + deadline;
-    let mut mistyped = false;
-    let answer = timeout(deadline, async {
-        let instance = fitted.instantiate(&mut store).await?;
-        let exports = fitted
-            .exports(&mut store, &instance)
-            .inspect_err(|_| mistyped = true)?;
-        exports.lifecycle.call_describe(&mut store).await
-    })
-    .await;
-    if let (true, Ok(Err(error))) = (mistyped, &answer) {
-        return Err(PluginError::invalid(error));
-    }
-    let facts = settle(answer, || Circumstances {
-        call: "describe",
-        deadline,
-        output_bytes: shared.output_bytes(world),
-        n_instances: shared.settings.n_instances,
-        stderr: store.data().said(),
-    })?;
-    drop(store);
-    Ok(facts.into_iter().map(Attribute::from).collect())
 }

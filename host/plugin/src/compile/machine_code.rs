@@ -1,9 +1,9 @@
 //! Machine code that this host made itself, and the one place that loads it.
 //!
-//! [`MachineCode`] is the proof: it comes from the compiler or from a file whose authentication
-//! code holds, and from nowhere else.
+//! [`MachineCode`] is the proof: it comes from the compiler, here or in a child process, or from a
+//! file whose authentication code holds, and from nowhere else.
 
-use wasmtime::{Engine, component::Component};
+use wasmtime::{Engine, Precompiled, component::Component};
 
 use crate::{
     PluginError,
@@ -21,6 +21,18 @@ impl MachineCode {
             .precompile_component(component)
             .map(Self)
             .map_err(|error| PluginError::invalid(&error))
+    }
+
+    /// Takes what a child process wrote that this process started from its own program: the child
+    /// got the component and nothing else, and no one but it and us holds the pipe. That, and not
+    /// the look at the header, is why the bytes are trusted.
+    pub(super) fn of_own_child(bytes: Vec<u8>) -> Result<Self, PluginError> {
+        if Engine::detect_precompiled(&bytes) != Some(Precompiled::Component) {
+            return Err(PluginError::CompileCrashed {
+                what: format!("it wrote {} bytes that are no machine code", bytes.len()),
+            });
+        }
+        Ok(Self(bytes))
     }
 
     /// Takes bytes as machine code if `mac` was made of them and `name` with `key`.

@@ -3,9 +3,14 @@
 //! The folder is a cache and nothing more: whatever in it is missing, cut short, of another build
 //! or not authentic is compiled again without a word. It never holds a component's own bytes.
 
+mod child;
 mod machine_code;
+mod process;
+mod validate;
 
 use std::{
+    collections::HashSet,
+    ffi::OsStr,
     fs,
     hash::{DefaultHasher, Hash, Hasher},
     io::{self, Write},
@@ -16,12 +21,14 @@ use std::{
     },
 };
 
-use phagen_domain::digest::Digest;
+use phagen_domain::{digest::Digest, plugin::World};
 use wasmtime::Engine;
 
-use crate::{PluginError, engine::Purpose};
+use crate::{PluginError, WASMTIME_VERSION, engine::Purpose, settings::CompilerProcess};
 
 pub(crate) use machine_code::MachineCode;
+pub use process::{CompileLimits, compile_guest, compile_guest_process};
+pub(crate) use validate::validate;
 
 /// A component may not be larger than this, in bytes.
 pub(crate) const MAX_COMPONENT_BYTES: usize = 32 << 20;
@@ -60,6 +67,7 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<(), PluginError> {
 /// The folder of compiled guests.
 pub(crate) struct Compiler {
     folder: PathBuf,
+    process: CompilerProcess,
     key: [u8; KEY_BYTES],
     /// Compiling takes every core and much memory: one at a time.
     compiling: Mutex<()>,
@@ -68,12 +76,13 @@ pub(crate) struct Compiler {
 
 impl Compiler {
     /// Opens the folder, making it and its key when they are not there.
-    pub(crate) fn open(folder: &Path) -> Result<Self, PluginError> {
+    pub(crate) fn open(folder: &Path, process: CompilerProcess) -> Result<Self, PluginError> {
         make_private_folder(folder).map_err(failed("make", folder))?;
         let path = folder.join(KEY_FILE);
         let key = find_or_make_key(&path).map_err(failed("read or write the key", &path))?;
         Ok(Self {
             folder: folder.to_owned(),
+            process,
             key,
             compiling: Mutex::new(()),
             n_compiled: AtomicU64::new(0),
@@ -85,12 +94,13 @@ impl Compiler {
         self.n_compiled.load(Ordering::Relaxed)
     }
 
-    /// What this build of the host calls the machine code of `digest` for `engine`.
+    /// What this build of the host calls the machine code of `digest` for `engine`. The hash is of
+    /// Wasmtime's version, the target, the features of this processor and every setting that the
+    /// compiler heeds; the version stands beside it for people.
     pub(crate) fn name(digest: Digest, engine: &Engine) -> String {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        let version = env!("CARGO_PKG_VERSION");
-        format!("{digest}-{version}-{:016x}.cwasm", hasher.finish())
+        format!("{digest}-{WASMTIME_VERSION}-{:016x}.cwasm", hasher.finish())
     }
 
     /// The machine code kept under `name`, if its authentication code holds.
@@ -107,19 +117,57 @@ impl Compiler {
         found
     }
 
-    /// Compiles `component` for engines of this purpose.
+    /// Bytes of the machine code kept under `name`.
+    pub(crate) fn size(&self, name: &str) -> Option<u64> {
+        fs::metadata(self.folder.join(name))
+            .ok()
+            .map(|file| file.len())
+    }
+
+    /// Compiles `component` for the engine of `world`.
     pub(crate) fn compile(
         &self,
-        purpose: Purpose,
+        world: World,
         component: &[u8],
     ) -> Result<MachineCode, PluginError> {
+        validate(component)?;
         let _one = self
             .compiling
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let code = MachineCode::compile(purpose, component)?;
+        let code = match child::Task::of(&self.process) {
+            Some(task) => MachineCode::of_own_child(task.compile(world, component)?)?,
+            None => MachineCode::compile(Purpose::of(world), component)?,
+        };
         self.n_compiled.fetch_add(1, Ordering::Relaxed);
         Ok(code)
+    }
+
+    /// Deletes the machine code of every other digest, and what earlier builds of the host left.
+    /// Returns how many files went.
+    pub(crate) fn prune(&self, keep: &[Digest], engines: &[&Engine]) -> Result<usize, PluginError> {
+        let kept: HashSet<String> = keep
+            .iter()
+            .flat_map(|digest| engines.iter().map(|engine| Self::name(*digest, engine)))
+            .collect();
+        let folder = &self.folder;
+        let mut n_gone = 0;
+        for entry in fs::read_dir(folder).map_err(failed("list", folder))? {
+            let path = entry.map_err(failed("list", folder))?.path();
+            let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            let code_name = name.strip_suffix(".mac").unwrap_or(name);
+            let is_code = Path::new(code_name).extension() == Some(OsStr::new("cwasm"));
+            if !is_code || kept.contains(code_name) {
+                continue;
+            }
+            match fs::remove_file(&path) {
+                Ok(()) => n_gone += usize::from(code_name == name),
+                // Another host of the same folder was faster.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed("delete", &path)(error)),
+            }
+        }
+        Ok(n_gone)
     }
 
     /// Keeps machine code for the next start. Failing to is no reason to refuse the plugin.
@@ -203,18 +251,18 @@ mod tests {
     #[test]
     fn what_was_kept_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let compiler = Compiler::open(folder.path()).unwrap();
+        let compiler = Compiler::open(folder.path(), CompilerProcess::InProcess).unwrap();
         compiler.keep("a.cwasm", &compiled());
         assert!(compiler.find("a.cwasm").is_some());
         // The key outlives the process.
-        let again = Compiler::open(folder.path()).unwrap();
+        let again = Compiler::open(folder.path(), CompilerProcess::InProcess).unwrap();
         assert!(again.find("a.cwasm").is_some());
     }
 
     #[test]
     fn what_was_altered_moved_or_cut_is_not_found() {
         let folder = tempfile::tempdir().unwrap();
-        let compiler = Compiler::open(folder.path()).unwrap();
+        let compiler = Compiler::open(folder.path(), CompilerProcess::InProcess).unwrap();
         let path = folder.path().join("a.cwasm");
         compiler.keep("a.cwasm", &compiled());
         fs::copy(&path, folder.path().join("b.cwasm")).unwrap();
@@ -238,13 +286,32 @@ mod tests {
         assert!(compiler.find("a.cwasm").is_none(), "without its code");
     }
 
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    #[test]
+    fn machine_code_of_another_processor_has_another_name() {
+        let mut any_processor = crate::engine::config(Purpose::Scoring, None);
+        any_processor.target("x86_64-unknown-linux-gnu").unwrap();
+        let engines = [any_processor, crate::engine::config(Purpose::Scoring, None)]
+            .map(|config| Engine::new(&config).unwrap());
+        let [any, this] = engines
+            .each_ref()
+            .map(|engine| Compiler::name(Digest::of(b""), engine));
+        assert!(is_x86_feature_beyond_the_first(), "nothing to tell apart");
+        assert_ne!(any, this);
+    }
+
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    fn is_x86_feature_beyond_the_first() -> bool {
+        std::arch::is_x86_feature_detected!("sse4.2")
+    }
+
     #[cfg(unix)]
     #[test]
     fn nobody_else_may_read_the_folder_or_its_key() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("guests");
-        Compiler::open(&inner).unwrap();
+        Compiler::open(&inner, CompilerProcess::InProcess).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&inner), 0o700);
         assert_eq!(mode(&inner.join(KEY_FILE)), 0o600);

@@ -7,11 +7,15 @@
 //! not the evidence.
 
 mod finding;
+mod packed;
 mod page;
+mod reranked;
 mod view;
 
 pub(crate) use finding::findings;
+pub(crate) use packed::Packed;
 pub(crate) use page::page;
+pub(crate) use reranked::{check_features, check_names, check_scores, reranked};
 pub(crate) use view::{CandidateViews, DocumentViews, QueryView, attributes};
 
 use phagen_domain::{

@@ -7,10 +7,14 @@ use std::sync::Arc;
 use phagen_domain::plugin::Failure;
 use wasmtime::component::{HasData, Resource};
 
-use super::Guest;
+use super::{
+    Guest,
+    denial::{Denied, Missing},
+};
 use crate::{
     bindings::v0_1_0::{artifacts, configuration, corpus, log, types},
     convert,
+    logs::LogLevel,
     settings::CallLimits,
     slot::Artifact,
 };
@@ -52,6 +56,7 @@ impl log::Host for Guest {
         };
         self.log.n_lines = left;
         let line = one_line(&message, &fields, self.log.line_bytes);
+        self.role.log.push(level.into(), slot, &line);
         match level {
             log::Level::Error => tracing::error!(target: "phagen::guest", plugin, slot, "{line}"),
             log::Level::Warn => tracing::warn!(target: "phagen::guest", plugin, slot, "{line}"),
@@ -65,6 +70,17 @@ impl log::Host for Guest {
             );
         }
         Ok(())
+    }
+}
+
+impl From<log::Level> for LogLevel {
+    fn from(level: log::Level) -> Self {
+        match level {
+            log::Level::Error => Self::Error,
+            log::Level::Warn => Self::Warn,
+            log::Level::Info => Self::Info,
+            log::Level::Debug => Self::Debug,
+        }
     }
 }
 
@@ -100,8 +116,9 @@ pub struct OpenArtifact(Artifact);
 
 impl artifacts::Host for Guest {
     fn open(&mut self) -> wasmtime::Result<Result<Resource<OpenArtifact>, types::Failure>> {
-        if !self.role.grant.artifact {
-            return Ok(Err(denied("artifact", &self.role.slot)));
+        let (asked, granted) = (self.role.asked.artifact, self.role.granted.artifact);
+        if let Some(missing) = Missing::unless(asked, granted) {
+            return Ok(Err(self.denied(&Denied::Artifact(missing))));
         }
         let Some(artifact) = self.role.artifact.clone() else {
             let message = format!("slot `{}` has no artifact", self.role.slot);
@@ -159,8 +176,9 @@ fn slice(bytes: &[u8], offset: u64, len: u32, max_bytes: usize) -> Result<&[u8],
 
 impl corpus::Host for Guest {
     async fn search(&mut self, request: corpus::Request) -> Result<types::Page, types::Failure> {
-        if !self.role.grant.corpus {
-            return Err(denied("corpus", &self.role.slot));
+        let (asked, granted) = (self.role.asked.corpus, self.role.granted.corpus);
+        if let Some(missing) = Missing::unless(asked, granted) {
+            return Err(self.denied(&Denied::Corpus(missing)));
         }
         let request = convert::corpus_request(request)?;
         let corpus = Arc::clone(&self.corpus);
@@ -172,12 +190,10 @@ impl corpus::Host for Guest {
     }
 }
 
-fn denied(what: &str, slot: &str) -> types::Failure {
-    Failure::new(
-        "denied",
-        format!("slot `{slot}` grants no {what}; an operator has to grant it"),
-    )
-    .into()
+impl Guest {
+    fn denied(&self, denied: &Denied) -> types::Failure {
+        Failure::new("denied", self.denials.deny(denied)).into()
+    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
-//! The memory limit of one instance, and the most it ever took.
+//! The limits of one instance's memories and tables, and the most memory it ever took.
 
 use wasmtime::ResourceLimiter;
 
-use crate::error::MemoryRefused;
+use crate::error::{MemoryRefused, TableRefused};
 
 /// Table elements of one instance, each a pointer wide. Rust guests need a few thousand.
 const MAX_TABLE_ELEMENTS: usize = 20_000;
 
-/// Counts all memories of an instance together; they never shrink.
+/// Counts all memories of an instance together, and all tables; they never shrink.
 pub(crate) struct Limiter {
     max_bytes: usize,
     bytes: usize,
+    n_elements: usize,
 }
 
 impl Limiter {
@@ -18,6 +19,7 @@ impl Limiter {
         Self {
             max_bytes,
             bytes: 0,
+            n_elements: 0,
         }
     }
 
@@ -47,13 +49,25 @@ impl ResourceLimiter for Limiter {
         Ok(true)
     }
 
+    /// Ends the call, for the same reason.
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE_ELEMENTS)
+        let n_asked = self
+            .n_elements
+            .saturating_add(desired.saturating_sub(current));
+        if n_asked > MAX_TABLE_ELEMENTS {
+            return Err(TableRefused {
+                n_asked,
+                n_max: MAX_TABLE_ELEMENTS,
+            }
+            .into());
+        }
+        self.n_elements = n_asked;
+        Ok(true)
     }
 }
 
@@ -71,10 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn tables_have_a_limit() {
+    fn tables_of_one_instance_share_a_limit() {
         let mut limiter = Limiter::new(0);
-        let grown = |limiter: &mut Limiter, n| limiter.table_growing(0, n, None).unwrap();
-        assert!(grown(&mut limiter, MAX_TABLE_ELEMENTS));
-        assert!(!grown(&mut limiter, MAX_TABLE_ELEMENTS + 1));
+        assert!(
+            limiter
+                .table_growing(0, MAX_TABLE_ELEMENTS - 1, None)
+                .unwrap()
+        );
+        assert!(limiter.table_growing(0, 1, None).unwrap());
+        assert!(limiter.table_growing(1, 2, None).is_err());
     }
 }

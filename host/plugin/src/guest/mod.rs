@@ -2,6 +2,7 @@
 //!
 //! Made for one call and dropped with it. Nothing here outlives a call or is shared between two.
 
+mod denial;
 mod determinism;
 mod http;
 mod imports;
@@ -20,8 +21,11 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::{engine::Purpose, settings::CallLimits, slot::Artifact};
+use crate::{engine::Purpose, logs::LogTail, settings::CallLimits, slot::Artifact};
 
+use denial::Denials;
+pub(crate) use http::Egress;
+pub use http::{EgressLimits, EgressSettings, InvalidSecret, Resolve, Secrets, SystemResolver};
 pub(crate) use imports::HasGuest;
 use imports::LogBudget;
 #[expect(unreachable_pub, reason = "generated code re-exports it")]
@@ -42,8 +46,33 @@ pub(crate) struct Role {
     pub(crate) slot: String,
     pub(crate) config: Vec<Attribute>,
     pub(crate) artifact: Option<Artifact>,
-    pub(crate) grant: Grant,
+    /// What the plugin's manifest asks for.
+    pub(crate) asked: Grant,
+    /// What the operator grants the slot. Only what both say is open.
+    pub(crate) granted: Grant,
     pub(crate) as_of: NaiveDate,
+    /// The tail of the plugin's log, besides the host's own log.
+    pub(crate) log: Arc<LogTail>,
+}
+
+impl Role {
+    /// Under the names of secrets a configuration holds placeholders and nothing else: a value
+    /// that an operator wrote there by mistake must not reach the guest.
+    fn hide_secrets(&mut self, placeholders: &http::Placeholders) {
+        let slot = &self.slot;
+        self.config.retain(|pair| {
+            let is_secret = pair.key.starts_with(http::KEY_PREFIX);
+            if is_secret {
+                let key = &pair.key;
+                tracing::warn!(
+                    slot, key,
+                    "the configuration of slot `{slot}` sets `{key}`, which is kept from the guest; secrets belong in the host's own settings"
+                );
+            }
+            !is_secret
+        });
+        self.config.extend(placeholders.attributes());
+    }
 }
 
 /// The data of one instance.
@@ -51,7 +80,8 @@ pub(crate) struct Guest {
     pub(crate) limiter: Limiter,
     /// When the engine's tick ends the guest.
     pub(crate) deadline: Instant,
-    role: Role,
+    role: Arc<Role>,
+    denials: Denials,
     corpus: Arc<dyn CorpusSearch>,
     log: LogBudget,
     max_read_bytes: usize,
@@ -59,15 +89,16 @@ pub(crate) struct Guest {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    http_hooks: http::DenyAll,
+    door: http::Door,
 }
 
 impl Guest {
     pub(crate) fn new(
-        role: Role,
+        mut role: Role,
         purpose: Purpose,
         limits: &CallLimits,
         corpus: Arc<dyn CorpusSearch>,
+        egress: Arc<Egress>,
     ) -> Self {
         let stdio = Stdio::new(limits.stdio_bytes);
         let mut wasi = WasiCtx::builder();
@@ -79,19 +110,45 @@ impl Guest {
         if purpose == Purpose::Scoring {
             determinism::apply(&mut wasi, role.as_of);
         }
+        let placeholders = http::Placeholders::draw(egress.secrets(), &role.asked, &role.granted);
+        role.hide_secrets(&placeholders);
+        let role = Arc::new(role);
+        let denials = Denials::new(&role.plugin, &role.slot);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(egress.field_bytes());
         Self {
             limiter: Limiter::new(limits.memory_bytes),
             deadline: Instant::now(),
-            role,
+            role: Arc::clone(&role),
+            denials: denials.clone(),
             corpus,
             log: LogBudget::new(limits),
             max_read_bytes: limits.memory_bytes,
             stdio,
             table: ResourceTable::new(),
             wasi: wasi.build(),
-            http: WasiHttpCtx::new(),
-            http_hooks: http::DenyAll,
+            http,
+            door: http::Door::new(egress, role, denials, placeholders),
         }
+    }
+
+    /// For the next call of a kept instance: what is counted by the call starts anew. Placeholders
+    /// stay, since the guest was told them at its `init`.
+    pub(crate) fn begin_again(&mut self, limits: &CallLimits) {
+        self.log = LogBudget::new(limits);
+        self.denials.forget();
+        self.door.begin_again();
+        self.stdio.forget();
+    }
+
+    /// Its configuration, with a placeholder in place of each secret.
+    pub(crate) fn config(&self) -> Vec<Attribute> {
+        self.role.config.clone()
+    }
+
+    /// What it was first denied, for the error of a call that then failed.
+    pub(crate) fn first_denial(&self) -> Option<String> {
+        self.denials.first()
     }
 
     /// What it wrote to its standard output and error.
@@ -112,7 +169,7 @@ impl WasiView for Guest {
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView {
-            hooks: &mut self.http_hooks,
+            hooks: &mut self.door,
             table: &mut self.table,
             ctx: &mut self.http,
         }
@@ -124,6 +181,7 @@ mod tests {
     use wasmtime_wasi::{p2::bindings::random::random::Host, random::WasiRandomView};
 
     use super::*;
+    use crate::settings::PluginSettings;
 
     struct NoCorpus;
 
@@ -140,11 +198,15 @@ mod tests {
             slot: String::new(),
             config: Vec::new(),
             artifact: None,
-            grant: Grant::default(),
+            asked: Grant::default(),
+            granted: Grant::default(),
             as_of: NaiveDate::default(),
+            log: Arc::default(),
         };
-        let limits = CallLimits::default();
-        let mut guest = Guest::new(role, Purpose::Scoring, &limits, Arc::new(NoCorpus));
+        let settings = PluginSettings::new("unused");
+        let limits = settings.limits.clone();
+        let egress = Arc::new(Egress::new(&settings).unwrap());
+        let mut guest = Guest::new(role, Purpose::Scoring, &limits, Arc::new(NoCorpus), egress);
         let mut ask = |n_bytes| guest.random().get_random_bytes(n_bytes).map(|b| b.len());
         assert_eq!(ask(limits.random_bytes).unwrap(), 1 << 20);
         assert!(ask(limits.random_bytes + 1).is_err());

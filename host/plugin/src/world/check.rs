@@ -6,9 +6,10 @@
 use phagen_domain::plugin::World;
 use wasmtime::component::Component;
 
-use crate::{CONTRACT, PluginError};
+use crate::{CONTRACTS, PluginError};
 
-const LIFECYCLE: &str = "phagen:plugin/lifecycle@0.1.0";
+/// What every plugin exports.
+pub(super) const LIFECYCLE: &str = "phagen:plugin/lifecycle@0.1.0";
 
 /// What a component of any world may import.
 const OFFERED: &[&str] = &[
@@ -43,7 +44,7 @@ const OFFERED_TO_SOURCES: &[&str] = &[
     "wasi:http/outgoing-handler@0.2.12",
 ];
 
-fn offered(world: World) -> impl Iterator<Item = &'static str> {
+pub(super) fn offered(world: World) -> impl Iterator<Item = &'static str> {
     let more = match world {
         World::Source => OFFERED_TO_SOURCES,
         World::Mapper | World::Reranker => &[],
@@ -51,64 +52,97 @@ fn offered(world: World) -> impl Iterator<Item = &'static str> {
     OFFERED.iter().chain(more).copied()
 }
 
-/// The interface that makes a component a plugin of `world`.
-fn own_export(world: World) -> &'static str {
+/// The interfaces of which one makes a component a plugin of `world`, those of the newest version of
+/// the contract first.
+pub(super) fn own_exports(world: World) -> &'static [&'static str] {
     match world {
-        World::Source => "phagen:plugin/search@0.1.0",
-        World::Mapper => "phagen:plugin/mapping@0.1.0",
-        World::Reranker => "phagen:plugin/reranking@0.1.0",
+        World::Source => &["phagen:plugin/search@0.1.0"],
+        World::Mapper => &["phagen:plugin/mapping@0.1.0"],
+        World::Reranker => &[
+            "phagen:plugin/reranking@0.2.0",
+            "phagen:plugin/packed-reranking@0.2.0",
+            "phagen:plugin/reranking@0.1.0",
+        ],
     }
 }
 
 /// Whether a component offers what makes it a plugin of `world`.
 pub(super) fn exports(world: World, component: &Component) -> Result<(), PluginError> {
     let engine = component.engine();
-    let exported: Vec<String> = component
-        .component_type()
-        .exports(engine)
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    let has = |wanted: &str| exported.iter().any(|name| is_compatible(name, wanted));
-    let Some(missing) = [own_export(world), LIFECYCLE]
-        .into_iter()
-        .find(|wanted| !has(wanted))
-    else {
-        return Ok(());
-    };
+    let ty = component.component_type();
+    let exported: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
+    exported_names(world, &exported)
+}
+
+/// The same by the names alone.
+pub(super) fn exported_names(world: World, exported: &[&str]) -> Result<(), PluginError> {
+    match missing_export(world, exported) {
+        None => Ok(()),
+        Some(missing) => Err(PluginError::WrongWorld {
+            world,
+            missing,
+            exported: match exported.len() {
+                0 => "nothing".to_owned(),
+                _ => format!("`{}`", exported.join("`, `")),
+            },
+            advice: advice(world, missing, exported),
+        }),
+    }
+}
+
+fn has(exported: &[&str], wanted: &str) -> bool {
+    exported.iter().any(|name| is_compatible(name, wanted))
+}
+
+fn has_own(exported: &[&str], world: World) -> bool {
+    own_exports(world)
+        .iter()
+        .any(|wanted| has(exported, wanted))
+}
+
+fn missing_export(world: World, exported: &[&str]) -> Option<&'static str> {
+    if !has_own(exported, world) {
+        return own_exports(world).first().copied();
+    }
+    (!has(exported, LIFECYCLE)).then_some(LIFECYCLE)
+}
+
+/// What the author, or whoever installs it, does next.
+fn advice(world: World, missing: &str, exported: &[&str]) -> String {
     let other = [World::Source, World::Mapper, World::Reranker]
         .into_iter()
-        .find(|other| has(own_export(*other)));
-    let advice = if let Some(other) = other.filter(|other| *other != world) {
+        .find(|other| *other != world && has_own(exported, *other));
+    let spoken = CONTRACTS.join("` and `");
+    if let Some(other) = other {
         format!("it is a `{other}`, so install it as one")
-    } else if exported
+    } else if let Some(unknown) = exported
         .iter()
-        .any(|name| interface(name) == interface(missing))
+        .find(|name| interface(name) == interface(missing))
     {
-        format!("rebuild it against `{CONTRACT}`, which this host speaks")
+        format!(
+            "this host does not know `{unknown}`, it speaks `{spoken}`: build the plugin for one of these, or install it on a host that speaks its version"
+        )
     } else {
-        format!("implement the world of `{CONTRACT}`, for example with `phagen-sdk`")
-    };
-    Err(PluginError::WrongWorld {
-        world,
-        missing,
-        exported: match exported.len() {
-            0 => "nothing".to_owned(),
-            _ => format!("`{}`", exported.join("`, `")),
-        },
-        advice,
-    })
+        format!("implement the world of `{spoken}`, for example with `phagen-sdk`")
+    }
 }
 
 /// Whether a component asks only for what `world` offers.
 pub(super) fn imports(world: World, component: &Component) -> Result<(), PluginError> {
     let engine = component.engine();
     let ty = component.component_type();
-    let foreign = ty
-        .imports(engine)
-        .find(|(name, _)| !offered(world).any(|offer| is_compatible(name, offer)));
+    imported_names(world, ty.imports(engine).map(|(name, _)| name))
+}
+
+/// The same by the names alone.
+pub(super) fn imported_names<'a>(
+    world: World,
+    mut imported: impl Iterator<Item = &'a str>,
+) -> Result<(), PluginError> {
+    let foreign = imported.find(|name| !offered(world).any(|offer| is_compatible(name, offer)));
     match foreign {
         None => Ok(()),
-        Some((import, _)) => Err(PluginError::ForeignImport {
+        Some(import) => Err(PluginError::ForeignImport {
             world,
             import: import.to_owned(),
             offered: offered(world)
@@ -149,6 +183,31 @@ fn is_compatible(name: &str, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_version_of_its_own_interface_makes_a_plugin() {
+        for version in ["0.1.0", "0.1.7", "0.2.0"] {
+            let own = format!("phagen:plugin/reranking@{version}");
+            assert_eq!(missing_export(World::Reranker, &[&own, LIFECYCLE]), None);
+        }
+        assert_eq!(
+            missing_export(World::Reranker, &["phagen:plugin/reranking@0.1.0"]),
+            Some(LIFECYCLE)
+        );
+    }
+
+    #[test]
+    fn a_version_that_the_host_does_not_know_is_named_beside_those_it_speaks() {
+        let exported = ["phagen:plugin/reranking@0.9.0", LIFECYCLE];
+        let missing = missing_export(World::Reranker, &exported).unwrap();
+        let advice = advice(World::Reranker, missing, &exported);
+        assert!(
+            advice.starts_with(
+                "this host does not know `phagen:plugin/reranking@0.9.0`, it speaks `phagen:plugin@0.1.0` and `phagen:plugin@0.2.0`: "
+            ),
+            "{advice}"
+        );
+    }
 
     #[test]
     fn versions_match_along_their_track() {

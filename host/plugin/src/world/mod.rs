@@ -5,6 +5,7 @@
 //! anything else is refused before any of its code runs.
 
 mod check;
+mod description;
 mod exports;
 
 use phagen_domain::plugin::World;
@@ -20,7 +21,8 @@ use wasmtime_wasi::{
 };
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView, p2::bindings::http};
 
-pub(crate) use exports::{Exports, Fitted, Own};
+pub use description::{WorldDescription, worlds};
+pub(crate) use exports::{Exports, Fitted, Own, Reranker};
 
 use crate::{
     PluginError,
@@ -61,6 +63,18 @@ impl Worlds {
             .map_err(|error| PluginError::invalid(&error))?;
         Fitted::new(world, pre).map_err(|error| PluginError::invalid(&error))
     }
+}
+
+/// Whether a component of these exports and imports may be one of `world`; its types are looked at
+/// when it is joined with its world.
+pub(crate) fn fits(
+    world: World,
+    exports: &[String],
+    imports: &[String],
+) -> Result<(), PluginError> {
+    let exports: Vec<&str> = exports.iter().map(String::as_str).collect();
+    check::exported_names(world, &exports)?;
+    check::imported_names(world, imports.iter().map(String::as_str))
 }
 
 fn link(world: World, engine: &Engine) -> wasmtime::Result<Linker<Guest>> {

@@ -12,7 +12,10 @@ use phagen_domain::{
     digest::Digest,
     evidence::{Attribute, Candidate, Evidence, EvidenceKind, Page, Passage, Signal},
     molecule::Molecule,
-    plugin::{Failure, Grant, Slot, World},
+    plugin::{
+        Activation, Failure, Grant, InstancePolicy, LimitRequest, Manifest, PluginFacts, SelfTest,
+        World,
+    },
     query::{CorpusRequest, Query},
 };
 use phagen_plugin::{ActiveSlot, Artifact, CorpusSearch, PluginHost, PluginSettings};
@@ -31,6 +34,33 @@ pub(crate) fn guest(name: &str) -> Vec<u8> {
     })
 }
 
+/// A manifest that asks for the artifact, and for the corpus where its world has one.
+pub(crate) fn manifest(world: World) -> Manifest {
+    Manifest {
+        plugin: PluginFacts {
+            name: "unruly".parse().expect("a name"),
+            version: "0.1.0".to_owned(),
+            world,
+            license: None,
+            description: None,
+            repository: None,
+        },
+        grant: Grant {
+            corpus: world == World::Source,
+            artifact: true,
+            http: Vec::new(),
+        },
+        limits: LimitRequest::default(),
+        instance: InstancePolicy::default(),
+        self_test: SelfTest::default(),
+    }
+}
+
+/// The bytes of a built guest with a manifest embedded.
+pub(crate) fn packaged(guest_name: &str, manifest: &Manifest) -> Vec<u8> {
+    phagen_package::embed(&guest(guest_name), manifest, None, None).expect("a package")
+}
+
 /// Answers every search with one document, and remembers what was asked.
 #[derive(Default)]
 pub(crate) struct OneDocument {
@@ -43,6 +73,9 @@ impl CorpusSearch for OneDocument {
             .lock()
             .expect("not poisoned")
             .push(request.clone());
+        if request.names.iter().any(|name| name == "slow") {
+            std::thread::sleep(Duration::from_millis(300));
+        }
         if request.names.iter().any(|name| name == "unavailable") {
             return Err(Failure::new("unavailable", "the index is being rebuilt"));
         }
@@ -89,23 +122,25 @@ impl Room {
         })
     }
 
-    /// A slot whose guest is told its `mode`, with nothing granted.
+    /// A slot whose guest is told its `mode`; it asks for what it may, and nothing is granted.
     pub(crate) fn slot(&self, world: World, guest_name: &str, mode: &str) -> ActiveSlot {
-        let plugin = self.host.load(world, &guest(guest_name)).expect("a plugin");
-        ActiveSlot {
-            slot: Slot {
-                name: "test".parse().expect("a slot name"),
-                world,
-                plugin: plugin.name().to_owned(),
-                plugin_digest: plugin.digest(),
-                artifact_digest: None,
-                config: vec![attribute("mode", mode)],
-                grant: Grant::default(),
-                generation: 1,
-            },
-            plugin,
-            artifact: None,
-        }
+        self.slot_of(&manifest(world), guest_name, mode)
+    }
+
+    /// The same with a manifest of the test's own.
+    pub(crate) fn slot_of(&self, manifest: &Manifest, guest_name: &str, mode: &str) -> ActiveSlot {
+        let bytes = packaged(guest_name, manifest);
+        let world = manifest.plugin.world;
+        let plugin = self.host.load(world, &bytes).expect("a plugin");
+        let activation = Activation {
+            plugin: plugin.name().to_owned(),
+            plugin_digest: plugin.digest(),
+            artifact_digest: None,
+            config: vec![attribute("mode", mode)],
+            grant: Grant::default(),
+        };
+        let name = "test".parse().expect("a slot name");
+        ActiveSlot::new(name, 1, activation, plugin, None)
     }
 
     pub(crate) fn source(&self, mode: &str) -> ActiveSlot {

@@ -50,7 +50,7 @@ fn a_component_of_another_world_is_told_which() {
     assert_eq!(error.code(), "plugin_wrong_world");
     let text = error.to_string();
     for part in [
-        "world `reranker` needs the export `phagen:plugin/reranking@0.1.0`",
+        "world `reranker` needs the export `phagen:plugin/reranking@0.2.0`",
         "`phagen:plugin/search@0.1.0`",
         "it is a `source`, so install it as one",
     ] {

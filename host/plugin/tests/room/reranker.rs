@@ -47,17 +47,25 @@ async fn what_is_not_one_finite_number_each_is_refused() {
     for (mode, what) in [
         (
             "short",
-            "`features` answered against the contract: 2 rows for 3 candidates",
+            "`rerank` answered against the contract: 2 features for 3 candidates and 1 names",
         ),
-        ("long", "4 rows for 3 candidates"),
+        ("long", "4 features for 3 candidates and 1 names"),
         ("nan", "feature `title_length` of candidate 2 is NaN"),
         ("infinite", "feature `title_length` of candidate 2 is inf"),
-        ("ragged", "row 2 has 0 values for 1 names"),
     ] {
         let error = failure(&room, mode).await;
         assert_eq!(error.code(), "plugin_invalid_output");
         assert!(error.to_string().ends_with(what), "{error}");
     }
+    // Rows cross as one list: the SDK looks at each before.
+    let error = failure(&room, "ragged").await;
+    assert_eq!(error.code(), "plugin_failed");
+    assert!(
+        error
+            .to_string()
+            .contains("row 2 of the features has 0 values for 1 names"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ async fn a_giant_output_is_refused() {
     let mut source = room.source("giant");
     let mut megabytes = |n: usize| {
         let bytes = (n << 20).to_string();
-        source.slot.config = vec![attribute("mode", "giant"), attribute("bytes", &bytes)];
+        source.activation.config = vec![attribute("mode", "giant"), attribute("bytes", &bytes)];
         source.clone()
     };
     let (small, large) = (megabytes(3), megabytes(5));
@@ -159,7 +159,7 @@ async fn the_corpus_is_searched_only_where_it_is_granted() {
     assert!(room.corpus.asked.lock().expect("asked").is_empty());
 
     let mut source = room.source("corpus");
-    source.slot.grant.corpus = true;
+    source.activation.grant.corpus = true;
     let page = source.search(&query(), 3, None).await.expect("a page");
     assert_eq!(page.cursor.as_deref(), Some("next"));
     assert_eq!(
@@ -196,7 +196,7 @@ async fn an_artifact_is_read_only_where_it_is_granted() {
     let denied = source.search(&query(), 3, None).await.expect_err("denied");
     assert_eq!(denied.code(), "plugin_denied");
 
-    source.slot.grant.artifact = true;
+    source.activation.grant.artifact = true;
     let page = source.search(&query(), 3, None).await.expect("a page");
     let told = |key| page.candidates[0].evidence.attribute(key);
     let digest = artifact(b"weights").digest.to_string();
@@ -214,7 +214,7 @@ async fn handles_have_a_limit() {
     let room = Room::with(|settings| settings.limits.n_handles = 0);
     let mut source = room.source("artifact");
     source.artifact = Some(artifact(b"weights"));
-    source.slot.grant.artifact = true;
+    source.activation.grant.artifact = true;
     let error = source.search(&query(), 3, None).await.expect_err("no room");
     assert_eq!(error.code(), "plugin_trap");
     assert!(error.to_string().contains("handle"), "{error}");

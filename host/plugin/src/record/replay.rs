@@ -1,0 +1,154 @@
+//! Running a recorded call again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use phagen_domain::{evidence::Page, plugin::Failure, query::CorpusRequest};
+
+use super::{
+    CallAnswer, CallInput, CorpusExchange, Difference, RecordedCall, RecordedFailure, Taped,
+};
+use crate::{
+    PluginError,
+    guest::CorpusSearch,
+    slot::{ActiveSlot, Outside},
+};
+
+/// Runs a recorded call again in a fresh instance, with the host's answers of then, and proves that
+/// the same bits come out; or tells the first difference.
+///
+/// `slot` brings the plugin and the artifact; configuration, grant and day are the recording's.
+pub async fn replay(slot: &ActiveSlot, call: &RecordedCall) -> Result<(), Difference> {
+    same_parts(slot, call)?;
+    let corpus = Arc::new(RecordedCorpus::new(call.corpus.clone()));
+    let mut slot = slot.set_apart(Outside {
+        corpus: Some(Arc::<RecordedCorpus>::clone(&corpus)),
+        egress: None,
+    });
+    slot.activation.config.clone_from(&call.config);
+    slot.activation.grant.clone_from(&call.grant);
+    let answer = ask(&slot, call).await;
+    // What the guest asked of the host comes before what it made of it.
+    if let Some(difference) = corpus.difference() {
+        return Err(difference);
+    }
+    let answer = answer.map_err(|error| RecordedFailure {
+        code: error.code().to_owned(),
+        message: error.to_string(),
+    });
+    match (&call.answer, &answer) {
+        (Ok(recorded), Ok(replayed)) => {
+            Difference::first("answer", recorded, replayed).map_or(Ok(()), Err)
+        }
+        (Err(recorded), Err(replayed)) if recorded.code == replayed.code => Ok(()),
+        (recorded, replayed) => Err(Difference::new("answer", told(recorded), told(replayed))),
+    }
+}
+
+/// A difference here is the caller's: it brought other parts than the recording names.
+fn same_parts(slot: &ActiveSlot, call: &RecordedCall) -> Result<(), Difference> {
+    let plugin_digest = slot.plugin.digest();
+    if plugin_digest != call.plugin_digest {
+        return Err(Difference::new(
+            "plugin_digest",
+            call.plugin_digest,
+            plugin_digest,
+        ));
+    }
+    let artifact_digest = slot.artifact.as_ref().map(|artifact| artifact.digest);
+    if artifact_digest != call.artifact_digest {
+        let text = |digest: Option<_>| {
+            digest.map_or_else(|| "none".to_owned(), |digest| format!("{digest:?}"))
+        };
+        let (recorded, replayed) = (text(call.artifact_digest), text(artifact_digest));
+        return Err(Difference::new("artifact_digest", recorded, replayed));
+    }
+    Ok(())
+}
+
+/// Asks `slot` what was asked in `call`, with the host and the world as they are now.
+pub async fn ask(slot: &ActiveSlot, call: &RecordedCall) -> Result<CallAnswer, PluginError> {
+    match &call.input {
+        CallInput::Search {
+            query,
+            limit,
+            cursor,
+        } => slot
+            .search(query, *limit, cursor.as_deref())
+            .await
+            .map(Taped::taped),
+        CallInput::Find {
+            molecule,
+            documents,
+        } => slot
+            .find(call.as_of, molecule.as_ref(), documents)
+            .await
+            .map(Taped::taped),
+        CallInput::Rerank { query, candidates } => {
+            slot.rerank(query, candidates).await.map(Taped::taped)
+        }
+    }
+}
+
+fn told(answer: &Result<CallAnswer, RecordedFailure>) -> String {
+    match answer {
+        Ok(answer) => format!("an answer of digest {}", answer.digest().short()),
+        Err(failure) => format!("{}: {}", failure.code, failure.message),
+    }
+}
+
+/// Answers as the host's corpus did then, question by question.
+struct RecordedCorpus(Mutex<Inner>);
+
+struct Inner {
+    exchanges: Vec<CorpusExchange>,
+    n_asked: usize,
+    difference: Option<Difference>,
+}
+
+impl RecordedCorpus {
+    fn new(exchanges: Vec<CorpusExchange>) -> Self {
+        Self(Mutex::new(Inner {
+            exchanges,
+            n_asked: 0,
+            difference: None,
+        }))
+    }
+
+    /// The first question that was another, or was not asked this time.
+    fn difference(&self) -> Option<Difference> {
+        let inner = self.lock();
+        let missing = || {
+            let exchange = inner.exchanges.get(inner.n_asked)?;
+            let path = format!("corpus[{}].request", inner.n_asked);
+            Some(Difference::new(
+                path,
+                exchange.request.text.clone(),
+                "not asked",
+            ))
+        };
+        inner.difference.clone().or_else(missing)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CorpusSearch for RecordedCorpus {
+    fn search(&self, request: &CorpusRequest) -> Result<Page, Failure> {
+        let mut inner = self.lock();
+        let at = inner.n_asked;
+        inner.n_asked += 1;
+        let path = format!("corpus[{at}].request");
+        let difference = match inner.exchanges.get(at) {
+            Some(exchange) => match Difference::first(&path, &exchange.request, request) {
+                None => return exchange.answer.clone(),
+                Some(difference) => difference,
+            },
+            None => Difference::new(path, "not asked", &request.text),
+        };
+        let failure = Failure::new("internal", format!("the recording differs: {difference}"));
+        inner.difference.get_or_insert(difference);
+        Err(failure)
+    }
+}
