@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use phagen_cache::Cache;
+use phagen_cache::{Cache, CacheSettings};
 use phagen_domain::{
     evidence::EvidenceKind,
     job::{JobRequest, Stage},
@@ -30,10 +30,12 @@ use crate::{
     rerank::{Ranked, rerank},
     resolve::resolve,
     suggest::{self, suggest},
+    unite::United,
     vocabulary::MeshVocabulary,
 };
 
 /// What every analysis shares.
+#[derive(Clone)]
 pub struct AnalysisParts {
     pub drugs: Arc<DrugList>,
     pub vocabulary: Arc<MeshVocabulary>,
@@ -64,6 +66,21 @@ pub struct Analysis {
 impl Analysis {
     pub fn new(parts: AnalysisParts) -> Self {
         Self { parts }
+    }
+
+    /// The same with a cache that neither keeps nor answers: every call is made.
+    #[must_use]
+    pub fn uncached(&self) -> Self {
+        let cache = CacheSettings {
+            enabled: false,
+            ..CacheSettings::default()
+        };
+        Self {
+            parts: AnalysisParts {
+                cache: Arc::new(Cache::new(cache)),
+                ..self.parts.clone()
+            },
+        }
     }
 
     /// Analyses one molecule with one set of slots, as of one day.
@@ -139,23 +156,30 @@ impl Walk<'_> {
             Stage::Rerank,
             format!("{} pieces of evidence", merged.len()),
         );
-        let ranked = rerank(&slots.reranker, &query, merged, request.limit, &parts.cache).await?;
+        let ranked = rerank(
+            &slots.rerankers,
+            &query,
+            merged,
+            request.limit,
+            &parts.cache,
+        )
+        .await?;
         self.end(Stage::Rerank, begun);
 
         let n_kept: usize = ranked.evidence.values().map(Vec::len).sum();
         let begun = self.begin(Stage::Map, format!("{n_kept} pieces of evidence"));
-        let mapped = map(&slots.mapper, &query, &ranked.evidence, &parts.cache).await?;
+        let mapped = map(&slots.mappers, &query, &ranked.evidence, &parts.cache).await?;
         self.end(Stage::Map, begun);
 
         let begun = self.begin(
             Stage::Assess,
-            format!("{} findings", mapped.findings.0.len()),
+            format!("{} findings", mapped.findings.findings().len()),
         );
         let versions = self.versions(slots, corpus_generation);
         let mut result = gathered(molecule, as_of, &asked, ranked, versions);
-        result.warnings.extend(mapped.warning);
+        result.warnings.extend(mapped.warnings);
         result.degraded = !result.warnings.is_empty();
-        self.assess(&mut result, &asked, &mapped.findings.0, &names);
+        self.assess(&mut result, &asked, &mapped.findings, &names);
         self.end(Stage::Assess, begun);
 
         let n_suggestions = result.repurposing_suggestions.len();
@@ -169,7 +193,7 @@ impl Walk<'_> {
         &self,
         result: &mut JobResult,
         asked: &[Asked<'_>],
-        findings: &[phagen_domain::finding::Finding],
+        findings: &United,
         names: &Names,
     ) {
         let reports: Vec<_> = asked
@@ -235,14 +259,15 @@ fn gathered(
         });
         report.n_kept = u32::try_from(brought.count()).unwrap_or(u32::MAX);
     }
-    let failed = sources
-        .iter()
-        .filter(|report| report.status == SourceStatus::Failed)
-        .map(|report| {
-            let why = report.error.as_deref().unwrap_or_default();
-            format!("the source `{}` failed: {why}", report.slot)
-        });
-    let warnings: Vec<String> = failed.chain(ranked.warning).collect();
+    let failed = sources.iter().filter_map(|report| {
+        let why = report.error.as_deref()?;
+        Some(match report.status {
+            SourceStatus::Failed => format!("the source `{}` failed: {why}", report.slot),
+            // It was answered for, and `why` says by whom.
+            _ => why.to_owned(),
+        })
+    });
+    let warnings: Vec<String> = failed.chain(ranked.warnings).collect();
     JobResult {
         recommendation: assess::recommend(&molecule.name, &[], 0, &[]),
         molecule,
@@ -256,13 +281,14 @@ fn gathered(
         warnings,
         timings: BTreeMap::new(),
         versions,
+        recording: None,
     }
 }
 
 /// The kind of evidence a slot is for: its configuration says, or else its name.
 fn kind_of(slot: &ActiveSlot) -> Option<EvidenceKind> {
-    let configured = slot.slot.config.iter().find(|a| a.key == "kind");
-    let name = configured.map_or(slot.slot.name.as_str(), |a| a.value.as_str());
+    let configured = slot.activation.config.iter().find(|a| a.key == "kind");
+    let name = configured.map_or(slot.slot.as_str(), |a| a.value.as_str());
     match EvidenceKind::from_name(name) {
         EvidenceKind::Other => None,
         kind => Some(kind),
@@ -279,14 +305,14 @@ fn answered(asked: &[Asked<'_>]) -> String {
 }
 
 fn version(active: &ActiveSlot) -> SlotVersion {
-    let slot = &active.slot;
+    let serving = &active.activation;
     SlotVersion {
-        slot: slot.name.clone(),
-        world: slot.world,
-        plugin: slot.plugin.clone(),
-        plugin_digest: slot.plugin_digest,
-        artifact_digest: slot.artifact_digest,
-        generation: slot.generation,
+        slot: active.slot.clone(),
+        world: active.plugin.world(),
+        plugin: serving.plugin.clone(),
+        plugin_digest: serving.plugin_digest,
+        artifact_digest: serving.artifact_digest,
+        generation: active.generation,
     }
 }
 

@@ -15,6 +15,10 @@ pub enum AnalysisError {
     },
     #[error("resolving `{molecule}` was interrupted")]
     Interrupted { molecule: String },
+    #[error(
+        "no slot holds a reranker: activate one, or restart `phagen serve` to seed the built-in one"
+    )]
+    NoReranker,
     #[error("{what} cannot be written as a cache key")]
     Key {
         what: &'static str,
@@ -28,7 +32,10 @@ impl AnalysisError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Interrupted { .. } => true,
-            Self::UnknownSource { .. } | Self::Smiles { .. } | Self::Key { .. } => false,
+            Self::UnknownSource { .. }
+            | Self::Smiles { .. }
+            | Self::NoReranker
+            | Self::Key { .. } => false,
         }
     }
 }

@@ -21,7 +21,7 @@ use phagen_plugin::{ActiveSlot, PluginError};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::{error::AnalysisError, names::Names, page, sketch::Sketch};
+use crate::{error::AnalysisError, names::Names, page, sketch::Sketch, stand_in::StandIn};
 
 /// Most pages read of one source's answer.
 const MAX_PAGES: usize = 4;
@@ -86,15 +86,15 @@ pub(crate) async fn gather<'a>(
     if let Some(unknown) = wanted
         .unwrap_or_default()
         .iter()
-        .find(|name| sources.iter().all(|source| source.slot.name != **name))
+        .find(|name| sources.iter().all(|source| source.slot != **name))
     {
         return Err(AnalysisError::UnknownSource {
             asked: unknown.to_string(),
-            known: sources.iter().map(|s| s.slot.name.to_string()).collect(),
+            known: sources.iter().map(|s| s.slot.to_string()).collect(),
         });
     }
     let answers = sources.iter().map(|source| async {
-        if wanted.is_some_and(|wanted| !wanted.contains(&source.slot.name)) {
+        if wanted.is_some_and(|wanted| !wanted.contains(&source.slot)) {
             return Ok(Asked::not_asked(source));
         }
         ask(request, source, cache).await
@@ -104,11 +104,11 @@ pub(crate) async fn gather<'a>(
 
 /// What a guest's answer depends on besides its request.
 pub(crate) fn key_of(operation: &str, slot: &ActiveSlot) -> Result<CacheKey, AnalysisError> {
-    let slot = &slot.slot;
+    let serving = &slot.activation;
     CacheKey::new(operation)
-        .digest(&slot.plugin_digest)
-        .optional_digest(slot.artifact_digest.as_ref())
-        .value(&(&slot.config, slot.grant))
+        .digest(&serving.plugin_digest)
+        .optional_digest(serving.artifact_digest.as_ref())
+        .value(&(&serving.config, &serving.grant))
         .map_err(|cause| AnalysisError::Key {
             what: "the configuration of a slot",
             cause,
@@ -121,6 +121,29 @@ async fn ask<'a>(
     cache: &Cache,
 ) -> Result<Asked<'a>, AnalysisError> {
     let started = Instant::now();
+    let mut stand_in = StandIn::none(source);
+    loop {
+        let answer = answer_of(request, stand_in.by, cache).await?;
+        if let Err(error) = &answer
+            && stand_in.step(error)
+        {
+            continue;
+        }
+        let mut asked = Asked::answered(stand_in.by, answer, started.elapsed());
+        if asked.report.error.is_none() {
+            asked.report.error = stand_in.warning("source", source);
+        }
+        return Ok(asked);
+    }
+}
+
+type SourceAnswer = Result<Cached<Answer>, Arc<GatherError>>;
+
+async fn answer_of(
+    request: &Request<'_>,
+    source: &ActiveSlot,
+    cache: &Cache,
+) -> Result<SourceAnswer, AnalysisError> {
     let key = key_of("source.search", source)?
         .value(&(request.query, request.limit))
         .map_err(|cause| AnalysisError::Key {
@@ -135,8 +158,7 @@ async fn ask<'a>(
             .map_err(|_| GatherError::Deadline(request.deadline))?
             .map_err(GatherError::from)
     };
-    let answer = cache.get_or_load(CacheClass::Retrieval, key, load).await;
-    Ok(Asked::answered(source, answer, started.elapsed()))
+    Ok(cache.get_or_load(CacheClass::Retrieval, key, load).await)
 }
 
 async fn read_pages(request: &Request<'_>, source: &ActiveSlot) -> Result<Answer, PluginError> {
@@ -213,11 +235,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn answered(
-        slot: &'a ActiveSlot,
-        answer: Result<Cached<Answer>, Arc<GatherError>>,
-        took: Duration,
-    ) -> Self {
+    fn answered(slot: &'a ActiveSlot, answer: SourceAnswer, took: Duration) -> Self {
         let milliseconds = took.as_secs_f64() * 1_000.0;
         match answer {
             Ok(Cached { value, cached }) => {
@@ -240,7 +258,7 @@ impl<'a> Asked<'a> {
                 }
             }
             Err(error) => {
-                let name = &slot.slot.name;
+                let name = &slot.slot;
                 warn!(slot = %name, error = %error, "source `{name}` failed; the job goes on");
                 Self {
                     slot,
@@ -258,9 +276,9 @@ impl<'a> Asked<'a> {
 
 fn report(slot: &ActiveSlot, status: SourceStatus) -> SourceReport {
     SourceReport {
-        slot: slot.slot.name.clone(),
-        plugin: slot.slot.plugin.clone(),
-        plugin_digest: slot.slot.plugin_digest,
+        slot: slot.slot.clone(),
+        plugin: slot.activation.plugin.clone(),
+        plugin_digest: slot.activation.plugin_digest,
         status,
         n_returned: 0,
         n_off_topic: 0,

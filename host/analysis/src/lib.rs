@@ -23,8 +23,10 @@ mod rerank;
 mod resolve;
 mod sentence;
 mod sketch;
+mod stand_in;
 mod structure;
 mod suggest;
+mod unite;
 mod vocabulary;
 
 pub use analysis::{Analysis, AnalysisParts, AnalysisSettings};

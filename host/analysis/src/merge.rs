@@ -33,9 +33,9 @@ pub(crate) struct Merged {
 pub(crate) fn merge(asked: &[Asked<'_>]) -> Vec<Merged> {
     let found = asked.iter().flat_map(|asked| {
         let provenance = Provenance {
-            slot: asked.slot.slot.name.clone(),
-            plugin_digest: asked.slot.slot.plugin_digest,
-            artifact_digest: asked.slot.slot.artifact_digest,
+            slot: asked.slot.slot.clone(),
+            plugin_digest: asked.slot.activation.plugin_digest,
+            artifact_digest: asked.slot.activation.artifact_digest,
         };
         let found = asked.answer.iter().flat_map(|answer| &answer.found);
         found.map(move |found| (found, provenance.clone()))
@@ -160,7 +160,7 @@ impl Merged {
     }
 }
 
-fn set_signal(signals: &mut Vec<Signal>, name: &str, value: f32) {
+pub(crate) fn set_signal(signals: &mut Vec<Signal>, name: &str, value: f32) {
     match signals.iter_mut().find(|signal| signal.name == name) {
         Some(signal) => signal.value = value,
         None => signals.push(Signal {

@@ -307,6 +307,7 @@ pub(crate) mod tests {
                 corpus_generation: 0,
                 slots: vec![],
             },
+            recording: None,
         }
     }
 
@@ -344,6 +345,7 @@ pub(crate) mod tests {
                 stance: Stance::Treats,
                 negated: false,
                 score: 1.0,
+                mappers: vec![Digest::of(b"mapper")],
             }],
             evidence_ids: vec![EvidenceId::pubmed(1)],
             assessment,

@@ -35,7 +35,9 @@ pub(crate) async fn read(
 
 /// As long as the guest asks for, else doubling; none when another attempt is pointless.
 fn wait_before_retry(error: &PluginError, n_retries: u32) -> Option<Duration> {
-    let worthwhile = error.is_retryable() && n_retries < MAX_RETRIES;
+    // Waiting for a broken version to be probed is not this job's to do; what stands behind it is.
+    let is_broken = matches!(error, PluginError::BreakerOpen { .. });
+    let worthwhile = error.is_retryable() && !is_broken && n_retries < MAX_RETRIES;
     worthwhile.then(|| {
         error
             .retry_after()

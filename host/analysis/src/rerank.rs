@@ -1,11 +1,11 @@
-//! The fourth step: all evidence of the job in one order, by the reranker's scores. When the
-//! reranker fails, the sources' own ranks order the evidence, and the result says so.
+//! The fourth step: all evidence of the job in one order, by the scores of the last reranker of the
+//! chain. When none answers, the sources' own ranks order the evidence, and the result says so.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use phagen_cache::{Cache, CacheClass};
 use phagen_domain::{
-    evidence::{Candidate, EvidenceKind},
+    evidence::{Candidate, EvidenceKind, Signal},
     query::Query,
     result::{RankedEvidence, Reranking},
 };
@@ -13,7 +13,12 @@ use phagen_plugin::{ActiveSlot, PluginError};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::{error::AnalysisError, gather::key_of, merge::Merged};
+use crate::{
+    error::AnalysisError,
+    gather::key_of,
+    merge::{Merged, set_signal},
+    stand_in::StandIn,
+};
 
 /// What the reranker answered; this is what is cached.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -27,39 +32,95 @@ struct Scored {
 pub(crate) struct Ranked {
     pub evidence: BTreeMap<EvidenceKind, Vec<RankedEvidence>>,
     pub reranking: Reranking,
-    /// Why the reranker's order is not used.
-    pub warning: Option<String>,
+    /// Which rerankers did not answer as they should.
+    pub warnings: Vec<String>,
 }
 
-/// Scores all evidence in one call, sorts, and keeps `limit` of each kind.
+/// Scores all evidence in one call of each reranker, in the order of the chain: each sees the score
+/// of the one before as a signal, and the last that answers ranks. Keeps `limit` of each kind.
 pub(crate) async fn rerank(
-    slot: &ActiveSlot,
+    chain: &[ActiveSlot],
     query: &Query,
-    merged: Vec<Merged>,
+    mut merged: Vec<Merged>,
     limit: u32,
     cache: &Cache,
 ) -> Result<Ranked, AnalysisError> {
-    let (scored, warning) = match score(slot, query, &merged, cache).await? {
-        Ok(scored) => (scored, None),
-        Err(error) => {
-            let name = &slot.slot.name;
-            warn!(slot = %name, error = %error, "reranker `{name}` failed; the job goes on");
-            let warning = format!(
-                "the reranker `{name}` failed, so evidence stands in the order of its sources: {error}"
-            );
-            (Arc::new(by_source_rank(&merged)), Some(warning))
+    let mut warnings = Vec::new();
+    let mut last: Option<(Arc<Scored>, Reranking)> = None;
+    for slot in chain {
+        if let Some((scored, _)) = &last {
+            show_previous(&mut merged, scored);
+        }
+        let (answer, stand_in) = ask(slot, query, &merged, cache).await?;
+        warnings.extend(stand_in.warning("reranker", slot));
+        match answer {
+            Ok(scored) => {
+                let reranking = reranking(stand_in.by, &scored);
+                last = Some((scored, reranking));
+            }
+            Err(error) => {
+                let name = &slot.slot;
+                warn!(slot = %name, error = %error, "reranker `{name}` failed; the job goes on");
+                let order = match &last {
+                    Some((_, reranking)) => format!("by `{}` before it", reranking.slot),
+                    None => "of its sources".to_owned(),
+                };
+                warnings.push(format!(
+                    "the reranker `{name}` failed, so evidence stands in the order {order}: {error}"
+                ));
+            }
+        }
+    }
+    let (scored, reranking) = match (last, chain.last()) {
+        (Some(last), _) => last,
+        (None, slot) => {
+            let scored = Arc::new(by_source_rank(&merged));
+            let slot = slot.ok_or(AnalysisError::NoReranker)?;
+            let reranking = reranking(slot, &scored);
+            (scored, reranking)
         }
     };
     Ok(Ranked {
         evidence: in_order(merged, &scored, limit),
-        reranking: Reranking {
-            slot: slot.slot.name.clone(),
-            plugin_digest: slot.slot.plugin_digest,
-            artifact_digest: slot.slot.artifact_digest,
-            feature_names: scored.feature_names.clone(),
-        },
-        warning,
+        reranking,
+        warnings,
     })
+}
+
+fn reranking(slot: &ActiveSlot, scored: &Scored) -> Reranking {
+    Reranking {
+        slot: slot.slot.clone(),
+        plugin_digest: slot.activation.plugin_digest,
+        artifact_digest: slot.activation.artifact_digest,
+        feature_names: scored.feature_names.clone(),
+    }
+}
+
+/// Hands each candidate the score it got from the reranker before.
+fn show_previous(merged: &mut [Merged], scored: &Scored) {
+    for (merged, score) in merged.iter_mut().zip(&scored.scores) {
+        set_signal(&mut merged.candidate.signals, "previous_score", *score);
+    }
+}
+
+/// Asks one reranker and, where it cannot answer, what stands behind it.
+async fn ask<'a>(
+    slot: &'a ActiveSlot,
+    query: &Query,
+    merged: &[Merged],
+    cache: &Cache,
+) -> Result<(Answer, StandIn<'a>), AnalysisError> {
+    let mut stand_in = StandIn::none(slot);
+    loop {
+        match score(stand_in.by, query, merged, cache).await? {
+            Ok(scored) => return Ok((Ok(scored), stand_in)),
+            Err(error) => {
+                if !stand_in.step(&error) {
+                    return Ok((Err(error), stand_in));
+                }
+            }
+        }
+    }
 }
 
 type Answer = Result<Arc<Scored>, Arc<PluginError>>;
@@ -81,6 +142,15 @@ async fn score(
         })?;
     for evidence in merged {
         key = key.digest(&evidence.digest);
+        // The digest was taken before the chain: a score that came since belongs to the question.
+        if let Some(score) = signal(&evidence.candidate.signals, "previous_score") {
+            key = key
+                .value(&score.to_bits())
+                .map_err(|cause| AnalysisError::Key {
+                    what: "a score",
+                    cause,
+                })?;
+        }
     }
     let load = async {
         let candidates: Vec<Candidate> = merged.iter().map(|m| m.candidate.clone()).collect();
@@ -95,6 +165,13 @@ async fn score(
         .get_or_load(CacheClass::GuestOutput, key.finish(), load)
         .await;
     Ok(answer.map(|cached| cached.value))
+}
+
+fn signal(signals: &[Signal], name: &str) -> Option<f32> {
+    signals
+        .iter()
+        .find(|signal| signal.name == name)
+        .map(|signal| signal.value)
 }
 
 /// One over the rank at the source: an order, and no invented judgement. No features: nothing may

@@ -195,6 +195,7 @@ mod tests {
             synonyms: synonyms.iter().map(|&s| s.to_owned()).collect(),
             sources: None,
             limit: JobRequest::DEFAULT_LIMIT,
+            record: false,
         };
         resolved(&request, &DRUGS).unwrap()
     }

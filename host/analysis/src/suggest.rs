@@ -13,6 +13,7 @@ use crate::{
     claims::Sources,
     labels::Labels,
     names::Names,
+    unite::United,
     vocabulary::MeshVocabulary,
 };
 
@@ -39,7 +40,8 @@ pub(crate) struct Context<'a> {
 }
 
 /// Suggestions, best first: uses, then diseases merely named, then those the molecule causes.
-pub(crate) fn suggest(findings: &[Finding], context: &Context<'_>) -> Vec<Suggestion> {
+pub(crate) fn suggest(united: &United, context: &Context<'_>) -> Vec<Suggestion> {
+    let findings = united.findings();
     let claims = context.sources.claims(findings);
     let weight_of = |id: &EvidenceId| {
         let source = context.sources.get(id);
@@ -61,13 +63,28 @@ pub(crate) fn suggest(findings: &[Finding], context: &Context<'_>) -> Vec<Sugges
                 gaps: context.gaps,
                 approved_elsewhere: !context.has_label && !context.approved_by.is_empty(),
             };
-            suggestions.push(suggestion(&roll, &case, &claims, context));
+            suggestions.push(suggestion(
+                &roll,
+                &case,
+                &Claims {
+                    united,
+                    claims: &claims,
+                },
+                context,
+            ));
         }
     }
     for (rank, suggestion) in (1..).zip(&mut suggestions) {
         suggestion.rank = rank;
     }
     suggestions
+}
+
+/// What the mappers found, as far as it holds.
+struct Claims<'a> {
+    united: &'a United,
+    /// In the order of the findings.
+    claims: &'a [Finding],
 }
 
 /// How many of each sort still fit.
@@ -162,7 +179,7 @@ fn outcome_of<'f>(
 fn suggestion(
     roll: &RollUp,
     case: &Case<'_>,
-    claims: &[Finding],
+    claims: &Claims<'_>,
     context: &Context<'_>,
 ) -> Suggestion {
     Suggestion {
@@ -185,13 +202,14 @@ fn suggestion(
 }
 
 /// The places that speak, those of the prevailing stance first.
-fn basis(roll: &RollUp, claims: &[Finding], context: &Context<'_>) -> Vec<Basis> {
+fn basis(roll: &RollUp, claims: &Claims<'_>, context: &Context<'_>) -> Vec<Basis> {
     let mut evidence: Vec<&EvidenceStance> = roll.evidence.iter().collect();
     evidence.sort_by_key(|said| (said.negated, said.stance != roll.stance));
     let mut places = Vec::new();
     for said in evidence {
         let mut seen = Vec::new();
-        for claim in clearest_first(said, claims, context) {
+        for index in clearest_first(said, claims.claims, context) {
+            let claim = &claims.claims[index];
             let sentence = context.sources.sentence(claim);
             let at = sentence.map(|s| (s.span.passage, s.span.start));
             if seen.len() >= MAX_BASIS_PER_EVIDENCE || (at.is_some() && seen.contains(&at)) {
@@ -211,6 +229,7 @@ fn basis(roll: &RollUp, claims: &[Finding], context: &Context<'_>) -> Vec<Basis>
                 stance: claim.stance,
                 negated: claim.negated,
                 score: claim.score,
+                mappers: claims.united.by(index).to_vec(),
             });
         }
     }
@@ -220,31 +239,27 @@ fn basis(roll: &RollUp, claims: &[Finding], context: &Context<'_>) -> Vec<Basis>
 
 /// The findings of one piece of evidence: those of its stance, then those in a sentence that names
 /// the molecule, then the surest.
-fn clearest_first<'c>(
-    said: &EvidenceStance,
-    claims: &'c [Finding],
-    context: &Context<'_>,
-) -> Vec<&'c Finding> {
-    let mut found: Vec<(bool, bool, &Finding)> = said
+fn clearest_first(said: &EvidenceStance, claims: &[Finding], context: &Context<'_>) -> Vec<usize> {
+    let mut found: Vec<(bool, bool, usize)> = said
         .findings
         .iter()
-        .map(|&index| &claims[index])
-        .map(|claim| {
+        .map(|&index| {
+            let claim = &claims[index];
             let sentence = context.sources.sentence(claim);
             let is_named = sentence.is_some_and(|sentence| context.names.is_in(sentence.text));
             (
                 claim.negated || claim.stance != said.stance,
                 !is_named,
-                claim,
+                index,
             )
         })
         .collect();
     found.sort_by(|a, b| {
         (a.0, a.1)
             .cmp(&(b.0, b.1))
-            .then(b.2.score.total_cmp(&a.2.score))
+            .then(claims[b.2].score.total_cmp(&claims[a.2].score))
     });
-    found.into_iter().map(|(_, _, claim)| claim).collect()
+    found.into_iter().map(|(_, _, index)| index).collect()
 }
 
 #[expect(
@@ -257,7 +272,7 @@ fn as_f32(score: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{path::Path, sync::Arc};
 
     use phagen_domain::{
         digest::Digest,
@@ -270,6 +285,7 @@ mod tests {
     use phagen_ranking::is_ancestor;
 
     use super::*;
+    use crate::mapping::Findings;
 
     fn vocabulary() -> MeshVocabulary {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/vocabulary");
@@ -363,7 +379,9 @@ mod tests {
             has_label: true,
             approved_by: &[],
         };
-        suggest(findings, &context)
+        let findings = Arc::new(Findings(findings.to_vec()));
+        let united = United::of(vec![(Digest::of(b"mapper"), findings)]);
+        suggest(&united, &context)
     }
 
     #[test]

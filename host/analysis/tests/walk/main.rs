@@ -276,8 +276,8 @@ async fn a_reranker_that_fails_leaves_the_order_of_the_sources() {
     let room = room().await;
     let mut slots = room.slots.clone();
     // Without its artifact the reranker refuses to start.
-    slots.reranker.artifact = None;
-    slots.reranker.slot.artifact_digest = None;
+    slots.rerankers[0].artifact = None;
+    slots.rerankers[0].activation.artifact_digest = None;
     let result = room
         .analysis
         .run(&asked("aspirin"), &slots, as_of(), 1, &Heard::default())
@@ -303,7 +303,7 @@ async fn a_mapper_that_fails_leaves_no_suggestions() {
     let room = room().await;
     let mut slots = room.slots.clone();
     // A component of another world cannot be called as a mapper.
-    slots.mapper = slots.reranker.clone();
+    slots.mappers = slots.rerankers.clone();
     let result = room
         .analysis
         .run(&asked("aspirin"), &slots, as_of(), 1, &Heard::default())

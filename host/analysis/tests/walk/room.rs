@@ -18,7 +18,7 @@ use phagen_domain::{
     digest::Digest,
     evidence::{Attribute, Candidate, Evidence, EvidenceId, EvidenceKind, Page},
     job::{JobRequest, Progress},
-    plugin::{Failure, Grant, Slot, World},
+    plugin::{Activation, Failure, Grant, World},
     query::CorpusRequest,
     result::JobResult,
 };
@@ -206,6 +206,7 @@ pub(crate) fn asked(molecule: &str) -> JobRequest {
         synonyms: Vec::new(),
         sources: None,
         limit: JobRequest::DEFAULT_LIMIT,
+        record: false,
     }
 }
 
@@ -213,10 +214,10 @@ pub(crate) fn asked(molecule: &str) -> JobRequest {
 pub(crate) fn source(host: &PluginHost, name: &str, kind: &str) -> ActiveSlot {
     let grant = Grant {
         corpus: true,
-        artifact: false,
+        ..Grant::default()
     };
     let mut slot = slot(host, World::Source, "corpus_source", name, grant);
-    slot.slot.config.push(Attribute {
+    slot.activation.config.push(Attribute {
         key: "kind".to_owned(),
         value: kind.to_owned(),
     });
@@ -231,8 +232,8 @@ fn host(corpus: Arc<dyn CorpusSearch>) -> PluginHost {
 fn slots(host: &PluginHost) -> SlotSet {
     let none = Grant::default();
     let grant = Grant {
-        corpus: false,
         artifact: true,
+        ..Grant::default()
     };
     let mut reranker = slot(
         host,
@@ -248,31 +249,26 @@ fn slots(host: &PluginHost) -> SlotSet {
         digest: Digest::of(&weights),
         bytes: weights.into(),
     };
-    reranker.slot.artifact_digest = Some(artifact.digest);
+    reranker.activation.artifact_digest = Some(artifact.digest);
     reranker.artifact = Some(artifact);
     SlotSet {
         sources: KINDS.iter().map(|kind| source(host, kind, kind)).collect(),
-        mapper: slot(host, World::Mapper, "mesh_mapper", "mapper", none),
-        reranker,
+        mappers: vec![slot(host, World::Mapper, "mesh_mapper", "mapper", none)],
+        rerankers: vec![reranker],
     }
 }
 
 fn slot(host: &PluginHost, world: World, guest: &str, name: &str, grant: Grant) -> ActiveSlot {
     let plugin = host.load(world, &bytes_of(guest)).expect("a plugin");
-    ActiveSlot {
-        slot: Slot {
-            name: name.parse().expect("a slot name"),
-            world,
-            plugin: plugin.name().to_owned(),
-            plugin_digest: plugin.digest(),
-            artifact_digest: None,
-            config: Vec::new(),
-            grant,
-            generation: 1,
-        },
-        plugin,
-        artifact: None,
-    }
+    let activation = Activation {
+        plugin: plugin.name().to_owned(),
+        plugin_digest: plugin.digest(),
+        artifact_digest: None,
+        config: Vec::new(),
+        grant,
+    };
+    let name = name.parse().expect("a slot name");
+    ActiveSlot::new(name, 1, activation, plugin, None)
 }
 
 fn bytes_of(guest: &str) -> Vec<u8> {
