@@ -1,6 +1,7 @@
 //! The first start: folders, built-in slots, bundled corpus. Every later start finds them made.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -13,12 +14,22 @@ use phagen_domain::{
     clock::Clock,
     digest::Digest,
     evidence::Attribute,
-    plugin::{Grant, Slot, World},
+    plugin::{Activation, Cause, Grant, Slot, Verb, VersionState, World},
 };
-use phagen_store::Store;
+use phagen_package::Package;
+use phagen_store::{NewVersion, SlotMove, Store};
+
+use crate::fleet::BuiltIns;
 
 /// Name under which the reranker's own weights are listed.
 pub const DEFAULT_ARTIFACT: &str = "reranker-default";
+
+/// The plugins that come with the host, source first.
+const BUILT_IN: [(&str, World); 3] = [
+    ("corpus-source", World::Source),
+    ("mesh-mapper", World::Mapper),
+    ("evidence-reranker", World::Reranker),
+];
 
 /// Slots of the one corpus source, each for one kind of evidence.
 const SOURCE_SLOTS: [&str; 5] = ["clinical", "literature", "regulatory", "patent", "market"];
@@ -53,41 +64,100 @@ pub fn find_share_dir(set: Option<&Path>) -> Result<PathBuf> {
 }
 
 /// Stores the built-in plugins and artifacts, seeds the slots that do not exist, and moves those
-/// that do to the plugins as they are built now.
+/// that still serve a built-in plugin to it as it is built now. Returns the built-in ones.
 pub async fn seed_slots(
     store: &dyn Store,
     blobs: &BlobFolder,
     share: &Path,
     clock: &dyn Clock,
-) -> Result<()> {
+) -> Result<BuiltIns> {
     let artifact = store_artifact(store, blobs, share, clock).await?;
-    let slots = built_in_slots(blobs, share, artifact)?;
+    let components = store_components(store, blobs, share).await?;
+    let slots = built_in_slots(&components, artifact)?;
+    let built_ins = BuiltIns::of(&slots);
     store
         .seed_slots(&slots)
         .await
         .context("cannot seed the built-in slots")?;
     let serving = store.list_slots().await?;
     let artifacts = store.list_artifacts().await?;
-    for mut slot in slots {
+    for slot in slots {
         let Some(now) = serving.iter().find(|now| now.name == slot.name) else {
             continue;
         };
-        if now.plugin_digest == slot.plugin_digest && now.artifact_digest == slot.artifact_digest {
-            continue;
+        if let Some(mut change) = follow(store, now, slot.serving).await? {
+            // A promoted artifact stays; only yesterday's default gives way to today's.
+            let record = artifacts
+                .iter()
+                .find(|record| Some(record.digest) == now.serving.artifact_digest);
+            if record.is_none_or(|record| record.name != DEFAULT_ARTIFACT) {
+                change.to.serving.artifact_digest = now.serving.artifact_digest;
+            }
+            store
+                .move_slot(&change)
+                .await
+                .with_context(|| format!("cannot update slot `{}`", now.name))?;
         }
-        // A promoted artifact stays; only yesterday's default gives way to today's.
-        let record = artifacts
-            .iter()
-            .find(|record| Some(record.digest) == now.artifact_digest);
-        if record.is_none_or(|record| record.name != DEFAULT_ARTIFACT) {
-            slot.artifact_digest = now.artifact_digest;
-        }
-        store
-            .update_builtin(&slot)
-            .await
-            .with_context(|| format!("cannot update slot `{}`", slot.name))?;
     }
-    Ok(())
+    Ok(built_ins)
+}
+
+/// The move that brings a slot to today's built-in, unless it is there or serves something else.
+async fn follow(store: &dyn Store, now: &Slot, built_in: Activation) -> Result<Option<SlotMove>> {
+    let is_current = now.serving.plugin_digest == built_in.plugin_digest;
+    if is_current || now.serving.plugin != built_in.plugin {
+        return Ok(None);
+    }
+    // A database from before versions were recorded knows only the name.
+    let version = store.find_version(now.serving.plugin_digest).await?;
+    if version.is_some_and(|version| !version.built_in) {
+        return Ok(None);
+    }
+    Ok(Some(SlotMove {
+        expected: Some(now.generation),
+        digest: built_in.plugin_digest,
+        to: Slot {
+            serving: built_in,
+            ..now.clone()
+        },
+        cause: Cause::host(Verb::Seed, "the built-in plugin was built anew"),
+        key: None,
+    }))
+}
+
+/// Digests of the built-in components, by the name of their plugin.
+type Components = BTreeMap<&'static str, Digest>;
+
+async fn store_components(
+    store: &dyn Store,
+    blobs: &BlobFolder,
+    share: &Path,
+) -> Result<Components> {
+    let mut components = Components::new();
+    for (plugin, world) in BUILT_IN {
+        let bytes = read(&share.join("plugin").join(format!("{plugin}.wasm")))?;
+        let digest = blobs.put(&bytes)?;
+        let package = Package::read(&bytes)
+            .with_context(|| format!("the built-in plugin `{plugin}` cannot be read"))?;
+        let version = NewVersion {
+            digest,
+            name: plugin.parse()?,
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            world,
+            size_bytes: bytes.len() as u64,
+            minisig: None,
+            manifest: package.manifest,
+            built_in: true,
+            state: VersionState::Checked,
+        };
+        let cause = Cause::host(Verb::Seed, "came with the host itself");
+        store
+            .record_version(&version, &cause)
+            .await
+            .with_context(|| format!("cannot record the built-in plugin `{plugin}`"))?;
+        components.insert(plugin, digest);
+    }
+    Ok(components)
 }
 
 async fn store_artifact(
@@ -109,58 +179,40 @@ async fn store_artifact(
     Ok(digest)
 }
 
-fn built_in_slots(blobs: &BlobFolder, share: &Path, artifact: Digest) -> Result<Vec<Slot>> {
-    let component = |plugin: &str| -> Result<Digest> {
-        Ok(blobs.put(&read(&share.join("plugin").join(format!("{plugin}.wasm")))?)?)
-    };
-    let slot = |name: &str, world, plugin: &str, plugin_digest| -> Result<Slot> {
+fn built_in_slots(components: &Components, artifact: Digest) -> Result<Vec<Slot>> {
+    let slot = |name: &str, (plugin, world): (&'static str, World)| -> Result<Slot> {
         Ok(Slot {
             name: name.parse()?,
             world,
-            plugin: plugin.to_owned(),
-            plugin_digest,
-            artifact_digest: None,
-            config: Vec::new(),
-            grant: Grant::default(),
+            place: 0,
+            serving: Activation {
+                plugin: plugin.to_owned(),
+                plugin_digest: components[plugin],
+                artifact_digest: None,
+                config: Vec::new(),
+                grant: Grant::default(),
+            },
+            previous: None,
+            candidate: None,
             generation: 1,
         })
     };
-    let source = component("corpus-source")?;
+    let [source, mapper, reranker] = BUILT_IN;
     let mut slots = Vec::new();
     for kind in SOURCE_SLOTS {
-        let config = vec![Attribute {
+        let mut slot = slot(kind, source)?;
+        slot.serving.config = vec![Attribute {
             key: "kind".to_owned(),
             value: kind.to_owned(),
         }];
-        let grant = Grant {
-            corpus: true,
-            artifact: false,
-        };
-        slots.push(Slot {
-            config,
-            grant,
-            ..slot(kind, World::Source, "corpus-source", source)?
-        });
+        slot.serving.grant.corpus = true;
+        slots.push(slot);
     }
-    slots.push(slot(
-        "mapper",
-        World::Mapper,
-        "mesh-mapper",
-        component("mesh-mapper")?,
-    )?);
-    slots.push(Slot {
-        artifact_digest: Some(artifact),
-        grant: Grant {
-            corpus: false,
-            artifact: true,
-        },
-        ..slot(
-            "reranker",
-            World::Reranker,
-            "evidence-reranker",
-            component("evidence-reranker")?,
-        )?
-    });
+    slots.push(slot("mapper", mapper)?);
+    let mut reranker = slot("reranker", reranker)?;
+    reranker.serving.artifact_digest = Some(artifact);
+    reranker.serving.grant.artifact = true;
+    slots.push(reranker);
     Ok(slots)
 }
 

@@ -12,12 +12,22 @@ use phagen_blob::BlobFolder;
 use phagen_cache::{Cache, CacheSettings};
 use phagen_corpus::{Corpus, CorpusError};
 use phagen_domain::{clock::Clock, evidence::Page, plugin::Failure, query::CorpusRequest};
-use phagen_plugin::{CallLimits, CorpusSearch, PluginHost, PluginSettings};
+use phagen_plugin::{
+    CallLimits, CompilerProcess, CorpusSearch, LimitCaps, PluginHost, PluginSettings, Secrets,
+};
 use phagen_store::Store;
 use phagen_store_sqlite::SqliteStore;
 use tokio::sync::Notify;
 
-use crate::{bootstrap, clock::SystemClock, config::Settings, slots::SlotLoader};
+use crate::{
+    bootstrap,
+    clock::SystemClock,
+    config::{self, Settings},
+    fleet::{Fleet, FleetSettings, SlotLoader},
+};
+
+/// The hidden command that compiles one component and ends.
+pub const COMPILE_GUEST: &str = "compile-guest";
 
 /// What every command of this binary may need.
 pub struct House {
@@ -28,10 +38,13 @@ pub struct House {
     pub blobs: Arc<BlobFolder>,
     pub corpus: Arc<Corpus>,
     pub plugins: Arc<PluginHost>,
-    pub slots: Arc<SlotLoader>,
+    /// What serves where, in this process.
+    pub fleet: Arc<Fleet>,
     pub analysis: Arc<Analysis>,
     /// Rung when a job is stored, so that an idle worker of this process need not wait for its poll.
     pub wake: Arc<Notify>,
+    /// Rung when a component is uploaded, so that its gates need not wait for a poll.
+    pub uploads: Arc<Notify>,
 }
 
 impl House {
@@ -46,13 +59,17 @@ impl House {
         let blobs = Arc::new(BlobFolder::open(settings.data_dir.join("blob"))?);
         let corpus = Arc::new(open_corpus(&settings)?);
         let plugins = Arc::new(open_plugins(&settings, Arc::clone(&corpus))?);
-        bootstrap::seed_slots(store.as_ref(), &blobs, &share_dir, clock.as_ref()).await?;
-        let slots = Arc::new(SlotLoader::new(
+        let built_ins =
+            bootstrap::seed_slots(store.as_ref(), &blobs, &share_dir, clock.as_ref()).await?;
+        let loader = SlotLoader::new(Arc::clone(&blobs), Arc::clone(&plugins), built_ins);
+        let fleet = Fleet::open(
             Arc::clone(&store),
-            Arc::clone(&blobs),
-            Arc::clone(&plugins),
-        ));
-        slots.load().await.context("cannot load the plugins")?;
+            Arc::new(loader),
+            Arc::clone(&clock),
+            fleet_settings(&settings),
+        )
+        .await
+        .context("cannot load the plugins")?;
         let (drugs, vocabulary) = reference.await??;
         let analysis = Arc::new(Analysis::new(AnalysisParts {
             drugs: Arc::new(drugs),
@@ -65,7 +82,6 @@ impl House {
             },
             phagen_version: env!("CARGO_PKG_VERSION").to_owned(),
         }));
-        let wake = Arc::new(Notify::new());
         Ok(Self {
             settings,
             share_dir,
@@ -74,10 +90,20 @@ impl House {
             blobs,
             corpus,
             plugins,
-            slots,
+            fleet,
             analysis,
-            wake,
+            wake: Arc::new(Notify::new()),
+            uploads: Arc::new(Notify::new()),
         })
+    }
+}
+
+fn fleet_settings(settings: &Settings) -> FleetSettings {
+    let plugin = &settings.plugin;
+    FleetSettings {
+        drain: Duration::from_secs(plugin.drain_seconds),
+        rollback_window: Duration::from_secs(plugin.rollback_window_seconds),
+        ..FleetSettings::default()
     }
 }
 
@@ -97,22 +123,50 @@ pub fn open_corpus(settings: &Settings) -> Result<Corpus> {
 }
 
 fn open_plugins(settings: &Settings, corpus: Arc<Corpus>) -> Result<PluginHost> {
-    let plugin = &settings.plugin;
+    let cache_dir = settings.data_dir.join("compiled");
     let host = PluginHost::new(
-        PluginSettings {
-            cache_dir: settings.data_dir.join("compiled"),
-            n_instances: plugin.n_instances,
-            limits: CallLimits {
-                deadline: Duration::from_millis(plugin.deadline_milliseconds),
-                scoring_deadline: Duration::from_millis(plugin.scoring_deadline_milliseconds),
-                memory_bytes: plugin.memory_bytes,
-                output_bytes: plugin.output_bytes,
-                ..CallLimits::default()
-            },
-        },
+        plugin_settings(settings, cache_dir)?,
         Arc::new(CorpusForGuests(corpus)),
     )?;
     Ok(host)
+}
+
+/// What guests get on a host of these settings, with their machine code in `cache_dir`.
+pub fn plugin_settings(settings: &Settings, cache_dir: PathBuf) -> Result<PluginSettings> {
+    let plugin = &settings.plugin;
+    let secrets = settings
+        .secret
+        .iter()
+        .map(|(name, value)| (name.clone(), value.0.clone()));
+    Ok(PluginSettings {
+        n_instances: plugin.n_instances,
+        compiler: compiler(plugin)?,
+        secrets: Secrets::new(secrets)?,
+        limits: CallLimits {
+            deadline: Duration::from_millis(plugin.deadline_milliseconds),
+            scoring_deadline: Duration::from_millis(plugin.scoring_deadline_milliseconds),
+            memory_bytes: plugin.memory_bytes,
+            output_bytes: plugin.output_bytes,
+            ..CallLimits::default()
+        },
+        caps: LimitCaps {
+            memory_bytes: plugin.max_memory_bytes.max(plugin.memory_bytes),
+            ..LimitCaps::default()
+        },
+        ..PluginSettings::new(cache_dir)
+    })
+}
+
+/// This very program in a process of its own, which takes a limit on its memory and its time.
+fn compiler(plugin: &config::PluginSettings) -> Result<CompilerProcess> {
+    if !plugin.compile_apart {
+        return Ok(CompilerProcess::InProcess);
+    }
+    let program = std::env::current_exe().context("cannot tell where this binary lies")?;
+    Ok(CompilerProcess::child(
+        program,
+        vec![COMPILE_GUEST.to_owned()],
+    ))
 }
 
 fn open_cache(settings: &Settings) -> Cache {

@@ -3,14 +3,19 @@
 //! `http` and `worker` never meet: they share rows in the database. Only [`config`] reads the
 //! environment, and nothing imports this crate.
 
+pub mod author;
 pub mod bootstrap;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod fleet;
 pub mod house;
 pub mod http;
+pub mod lifecycle;
+pub mod moves;
+pub mod recording;
 pub mod report;
 pub mod request;
-pub mod slots;
 pub mod telemetry;
+pub mod trial;
 pub mod worker;

@@ -13,6 +13,7 @@ pub struct RequestDraft {
     pub synonyms: Vec<String>,
     pub sources: Option<Vec<String>>,
     pub limit: Option<u32>,
+    pub record: bool,
 }
 
 /// What is wrong with one field.
@@ -75,6 +76,7 @@ impl RequestDraft {
                 .collect(),
             sources,
             limit,
+            record: self.record,
         })
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn measure(setting: &Setting) -> Result<()> {
 }
 
 async fn uncached(house: &Arc<House>) -> Result<()> {
-    let slots = house.slots.load().await?;
+    let slots = Arc::clone(&house.fleet.serving().set);
     let mut runs = Vec::new();
     for round in 0..N_ROUNDS + 2 {
         for molecule in MOLECULES {
@@ -55,7 +55,7 @@ async fn uncached(house: &Arc<House>) -> Result<()> {
 }
 
 async fn rate(house: &Arc<House>) -> Result<()> {
-    let slots = Arc::new(house.slots.load().await?);
+    let slots = Arc::clone(&house.fleet.serving().set);
     let begun = Instant::now();
     let n_each = N_ROUNDS * MOLECULES.len() / N_AT_ONCE;
     let lanes = (0..N_AT_ONCE).map(|lane| {
@@ -112,7 +112,7 @@ async fn through_the_queue(house: &Arc<House>, molecule: &str) -> Result<()> {
         .claim("bench", LEASE)
         .await?
         .context("nothing to claim")?;
-    let slots = house.slots.load().await?;
+    let slots = Arc::clone(&house.fleet.serving().set);
     let result = analyse(house, &slots, &claimed.job.request.molecule).await?;
     house.store.finish(&claimed.lease, &result).await?;
     Ok(())
@@ -134,6 +134,7 @@ fn request(molecule: &str) -> JobRequest {
         synonyms: Vec::new(),
         sources: None,
         limit: JobRequest::DEFAULT_LIMIT,
+        record: false,
     }
 }
 

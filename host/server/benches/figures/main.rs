@@ -14,8 +14,10 @@
 mod analysis;
 mod corpus;
 mod guests;
+mod install;
 mod process;
 mod setting;
+mod swap;
 mod timing;
 
 use anyhow::Result;
@@ -30,13 +32,16 @@ fn main() -> Result<()> {
         .skip(1)
         .filter(|argument| !argument.starts_with("--"))
         .collect();
+    phagen_package::oci::install_tls();
     let setting = Setting::prepare()?;
     println!("{}", setting::machine());
-    let figures: [(&str, Measure); 4] = [
+    let figures: [(&str, Measure); 6] = [
         ("process", process::measure),
         ("analysis", analysis::measure),
         ("corpus", corpus::measure),
         ("guests", guests::measure),
+        ("install", install::measure),
+        ("swap", swap::measure),
     ];
     for (name, measure) in figures {
         if wanted.is_empty() || wanted.iter().any(|figure| figure == name) {

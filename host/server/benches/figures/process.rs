@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Stdio},
     time::{Duration, Instant},
 };
@@ -17,13 +18,8 @@ pub(crate) fn measure(setting: &Setting) -> Result<()> {
     let mut starts = Vec::new();
     let mut pss_bytes = 0;
     for _ in 0..N_STARTS {
-        let begun = Instant::now();
-        let server = Server::start(setting)?;
-        setting.runtime.block_on(server.ready())?;
-        starts.push(begun.elapsed());
-        // Let the first idle polls pass before looking at the memory.
-        std::thread::sleep(Duration::from_millis(500));
-        pss_bytes = server.pss_bytes()?;
+        starts.push(started(setting, setting.data.path())?);
+        pss_bytes = held(setting, setting.data.path())?;
     }
     println!(
         "  start to ready, guests compiled   {}",
@@ -36,6 +32,23 @@ pub(crate) fn measure(setting: &Setting) -> Result<()> {
     Ok(())
 }
 
+/// How long a start on `data` takes until the server is ready.
+pub(crate) fn started(setting: &Setting, data: &Path) -> Result<Duration> {
+    let begun = Instant::now();
+    let server = Server::start(setting, data)?;
+    setting.runtime.block_on(server.ready())?;
+    Ok(begun.elapsed())
+}
+
+/// Proportional set size of an idle server on `data`, bytes.
+pub(crate) fn held(setting: &Setting, data: &Path) -> Result<u64> {
+    let server = Server::start(setting, data)?;
+    setting.runtime.block_on(server.ready())?;
+    // Let the first idle polls pass before looking at the memory.
+    std::thread::sleep(Duration::from_millis(500));
+    server.pss_bytes()
+}
+
 /// A `phagen serve` of its own, stopped when dropped.
 struct Server {
     child: Child,
@@ -43,9 +56,9 @@ struct Server {
 }
 
 impl Server {
-    fn start(setting: &Setting) -> Result<Self> {
+    fn start(setting: &Setting, data: &Path) -> Result<Self> {
         let mut child = setting
-            .phagen()
+            .phagen_on(data)
             .args(["serve", "--port", "0"])
             .stdout(Stdio::piped())
             .spawn()

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 /// Variables in which `cargo xtask bench` names what it built.
 const SHARE: &str = "PHAGEN_BENCH_SHARE";
 const BINARY: &str = "PHAGEN_BENCH_BINARY";
+pub(crate) const GUESTS: &str = "PHAGEN_BENCH_GUESTS";
 
 /// Drugs that the bundled corpus knows from 14 to 28 documents each.
 pub(crate) const MOLECULES: [&str; 5] = [
@@ -33,11 +34,6 @@ pub(crate) struct Setting {
 
 impl Setting {
     pub(crate) fn prepare() -> Result<Self> {
-        let path = |variable: &str| {
-            std::env::var_os(variable)
-                .map(PathBuf::from)
-                .with_context(|| format!("`{variable}` is not set: run `cargo xtask bench`"))
-        };
         let setting = Self {
             runtime: tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
@@ -57,12 +53,18 @@ impl Setting {
 
     /// The binary, on this setting's folders and no other setting.
     pub(crate) fn phagen(&self) -> Command {
+        self.phagen_on(self.data.path())
+    }
+
+    /// The same on another data folder.
+    pub(crate) fn phagen_on(&self, data: &Path) -> Command {
         let mut command = Command::new(&self.binary);
         command
-            .env("PHAGEN_DATA_DIR", self.data.path())
+            .env("PHAGEN_DATA_DIR", data)
             .env("PHAGEN_SHARE_DIR", &self.share)
             .env_remove(SHARE)
-            .env_remove(BINARY);
+            .env_remove(BINARY)
+            .env_remove(GUESTS);
         command
     }
 
@@ -73,12 +75,22 @@ impl Setting {
     }
 
     pub(crate) fn settings(&self, data: &Path) -> Settings {
-        Settings {
+        let mut settings = Settings {
             data_dir: data.to_path_buf(),
             share_dir: Some(self.share.clone()),
             ..Settings::default()
-        }
+        };
+        // The child that compiles is the binary itself, and this is another program.
+        settings.plugin.compile_apart = false;
+        settings
     }
+}
+
+/// A folder or a file that `cargo xtask bench` names.
+pub(crate) fn path(variable: &str) -> Result<PathBuf> {
+    std::env::var_os(variable)
+        .map(PathBuf::from)
+        .with_context(|| format!("`{variable}` is not set: run `cargo xtask bench`"))
 }
 
 /// The processor, as the kernel names it, and how many of it.

@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// Pieces of evidence kept per kind.
     #[arg(long)]
     limit: Option<u32>,
+    /// Keep every call of a plugin with its inputs, for `phagen replay`.
+    #[arg(long)]
+    record: bool,
     /// Print the result as the API gives it.
     #[arg(long)]
     json: bool,
@@ -75,6 +78,7 @@ async fn check(house: &House, arguments: &Arguments) -> Result<JobRequest> {
         synonyms: arguments.synonyms.clone(),
         sources: arguments.sources.clone(),
         limit: arguments.limit,
+        record: arguments.record,
     };
     let slots = house.store.list_slots().await?;
     draft.check(&slots).map_err(|errors| {

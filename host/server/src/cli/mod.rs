@@ -1,10 +1,13 @@
 //! The command line: nouns in the singular, one file each. Errors end here, in words for people.
 
 mod analyze;
+mod compile_guest;
 mod corpus;
 mod import;
+mod key;
 mod model;
 mod plugin;
+mod replay;
 mod reranker;
 mod serve;
 mod stop;
@@ -47,9 +50,17 @@ enum Command {
     /// List, promote and explain trained artifacts.
     #[command(subcommand)]
     Model(model::Command),
-    /// Show which plugin serves in which slot.
+    /// Store, activate, try, take back and watch plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Keys of operators, who may change plugins.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Run the recorded calls of a job again and prove that the same bits come out.
+    Replay(replay::Arguments),
+    /// Compile the component on the standard input; for the host's own use.
+    #[command(hide = true)]
+    CompileGuest(compile_guest::Arguments),
     /// Print the API's description, `OpenAPI` 3.1.
     Openapi,
 }
@@ -57,6 +68,12 @@ enum Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Nothing else may run in that process, not even threads that wait.
+    if let Command::CompileGuest(arguments) = arguments.command {
+        return compile_guest::run(&arguments);
+    }
+    // Registries are reached by TLS, and every HTTP client asks for what does it.
+    phagen_package::oci::install_tls();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -100,6 +117,9 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Plugin(command) => plugin::run(settings, command)
             .await
             .map(|()| ExitCode::SUCCESS),
+        Command::Key(command) => key::run(command).map(|()| ExitCode::SUCCESS),
+        Command::Replay(arguments) => replay::run(settings, arguments).await,
+        Command::CompileGuest(arguments) => Ok(compile_guest::run(&arguments)),
         Command::Openapi => {
             let document = crate::http::openapi()
                 .to_pretty_json()

@@ -2,8 +2,11 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use phagen_domain::{artifact::ArtifactRecord, plugin::Slot};
-use phagen_store::SlotChange;
+use phagen_domain::{
+    artifact::ArtifactRecord,
+    plugin::{Cause, Slot, Verb},
+};
+use phagen_store::SlotMove;
 
 use super::{reranker, write};
 use crate::{bootstrap::DEFAULT_ARTIFACT, config::Settings, house::House};
@@ -34,12 +37,21 @@ async fn promote(house: &House, wanted: &str) -> Result<()> {
     let record = find(&house.store.list_artifacts().await?, wanted)?;
     let slot = reranker::slot(house).await?;
     check(house, &slot, &record).await?;
-    let change = SlotChange {
-        slot: slot.name.clone(),
-        generation: slot.generation,
-        artifact_digest: Some(record.digest),
+    let mut to = slot.clone();
+    to.serving.artifact_digest = Some(record.digest);
+    to.previous = Some(slot.serving.clone());
+    let change = SlotMove {
+        expected: Some(slot.generation),
+        digest: slot.serving.plugin_digest,
+        to,
+        cause: Cause {
+            verb: Verb::ChangeArtifact,
+            actor: "command line".to_owned(),
+            reason: Some(format!("artifact `{}` promoted", record.name)),
+        },
+        key: None,
     };
-    let generation = house.store.change_artifact(&change).await?;
+    let generation = house.store.move_slot(&change).await?.slot.generation;
     write::line(&format!(
         "`{}` ({}) serves in slot `{}` from generation {generation} on; jobs claimed from now on use it",
         record.name,
@@ -51,18 +63,16 @@ async fn promote(house: &House, wanted: &str) -> Result<()> {
 
 /// The guest itself says whether it can serve with these weights.
 async fn check(house: &House, slot: &Slot, record: &ArtifactRecord) -> Result<()> {
-    let candidate = Slot {
-        artifact_digest: Some(record.digest),
-        ..slot.clone()
-    };
-    let active = house.slots.activate(candidate).await?;
+    let mut candidate = slot.clone();
+    candidate.serving.artifact_digest = Some(record.digest);
+    let active = house.fleet.loader().activate(&candidate).await?;
     active
         .self_test(house.clock.now().date_naive())
         .await
         .with_context(|| {
             format!(
                 "plugin `{}` does not accept artifact `{}`",
-                slot.plugin, record.name
+                slot.serving.plugin, record.name
             )
         })
 }
@@ -85,7 +95,7 @@ fn find(records: &[ArtifactRecord], wanted: &str) -> Result<ArtifactRecord> {
 }
 
 async fn list(house: &House) -> Result<()> {
-    let serving = reranker::slot(house).await?.artifact_digest;
+    let serving = reranker::slot(house).await?.serving.artifact_digest;
     write::line(&format!(
         "  {:<13} {:<44} {:>8} {:>14}",
         "digest", "name", "nDCG@10", "pair accuracy"

@@ -11,15 +11,17 @@ use crate::house::House;
 
 pub(super) async fn slot(house: &House) -> Result<Slot> {
     let slots = house.store.list_slots().await?;
+    // Of a chain, the last one ranks.
     slots
         .into_iter()
-        .find(|slot| slot.world == World::Reranker)
+        .rfind(|slot| slot.world == World::Reranker)
         .context("no slot holds a reranker")
 }
 
 /// The artifact that serves in `slot`.
 pub(super) fn serving(house: &House, slot: &Slot) -> Result<LinearReranker> {
     let digest = slot
+        .serving
         .artifact_digest
         .with_context(|| format!("slot `{}` has no artifact to start from", slot.name))?;
     read(house, &digest)

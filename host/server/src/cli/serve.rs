@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
+use phagen_domain::digest::Digest;
+use phagen_plugin::{LogLevel, LogLine, PluginHost};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -14,7 +16,7 @@ use super::{import, stop, write};
 use crate::{
     config::Settings,
     house::House,
-    http::{self, AppState, CheckStatus, HealthChecks, HttpLimits},
+    http::{self, AppState, CheckStatus, GuestLine, GuestLogs, HealthChecks, HttpLimits},
     telemetry, worker,
 };
 
@@ -58,6 +60,7 @@ pub(super) async fn run(mut settings: Settings, arguments: Arguments) -> Result<
     stop::listen(&shutdown)?;
     health.watch(RUNTIME, MAX_SILENCE);
     tasks.spawn(pulse(Arc::clone(&health), shutdown.clone()));
+    tasks.spawn(Arc::clone(&house.fleet).run(shutdown.clone()));
     write::line(&format!(
         "phagen listens on http://{}",
         listener.local_addr()?
@@ -108,17 +111,48 @@ fn state(
     let server = &house.settings.server;
     AppState {
         store: Arc::clone(&house.store),
+        blobs: Arc::clone(&house.blobs),
         clock: Arc::clone(&house.clock),
         wake: Arc::clone(&house.wake),
+        uploads: Arc::clone(&house.uploads),
         limits: HttpLimits {
             body_bytes: server.body_bytes,
+            component_bytes: house.settings.plugin.component_bytes,
             request_timeout: Duration::from_secs(server.request_timeout_seconds),
             max_attempts: house.settings.worker.max_attempts,
             ..HttpLimits::default()
         },
         health,
         metrics,
+        guest_logs: Arc::new(LogsOfGuests(Arc::clone(&house.plugins))),
+        operators: house.settings.operator.clone(),
+        signatures: house.settings.plugin.signature.clone(),
         shutdown: shutdown.clone(),
         version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+/// The tails of this process's guests, as the API reads them.
+struct LogsOfGuests(Arc<PluginHost>);
+
+impl GuestLogs for LogsOfGuests {
+    fn after(&self, digest: Digest, after: u64) -> Vec<GuestLine> {
+        let lines = self.0.logs(digest, after);
+        lines.into_iter().map(line_of_guest).collect()
+    }
+}
+
+fn line_of_guest(line: LogLine) -> GuestLine {
+    GuestLine {
+        seq: line.seq,
+        at: line.at,
+        level: match line.level {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        },
+        slot: line.slot,
+        line: line.line,
     }
 }

@@ -39,7 +39,7 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode
     let shutdown = CancellationToken::new();
     stop::listen(&shutdown)?;
     let stop = shutdown.clone();
-    let plugin_digest = slot.plugin_digest;
+    let plugin_digest = slot.serving.plugin_digest;
     let trained = tokio::task::spawn_blocking(move || {
         let bar = progress_bar(epochs)?;
         let trained = phagen_model::train_reranker(

@@ -5,7 +5,8 @@ use super::settings::Settings;
 const SECOND: &str = "at least 1 second";
 const MILLISECONDS: &str = "at least 10 milliseconds";
 
-pub(super) fn of(settings: &Settings) -> [Bound; 11] {
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each number")]
+pub(super) fn of(settings: &Settings) -> [Bound; 12] {
     let (server, worker, plugin) = (&settings.server, &settings.worker, &settings.plugin);
     let bytes = |bytes: usize| bytes as u64;
     let source_deadline = settings.analysis.source_deadline_milliseconds;
@@ -58,6 +59,12 @@ pub(super) fn of(settings: &Settings) -> [Bound; 11] {
             bytes(plugin.output_bytes),
             64 << 10,
             "at least 65536 bytes",
+        ),
+        bound(
+            "plugin.component_bytes",
+            bytes(plugin.component_bytes),
+            1024,
+            "at least 1024 bytes",
         ),
         bound(
             "plugin.n_instances",

@@ -3,17 +3,24 @@
 //! `--config FILE`, else `./phagen.toml` when there is one; then `PHAGEN_<SECTION>__<KEY>`. A key
 //! that does not exist and a value that does not fit are refused at start, by name.
 
+mod author;
 mod bounds;
 mod settings;
+mod trust;
 
 use std::{collections::HashMap, path::Path};
 
 use config::{Config, ConfigError, Environment, File, FileFormat};
 use serde::de::DeserializeOwned;
 
+pub use author::AuthorSettings;
 pub use settings::{
     AnalysisSettings, CacheSettings, LogFormat, LogSettings, PluginSettings, ServerSettings,
     Settings, WorkerSettings,
+};
+pub use trust::{
+    ClientSettings, InvalidKeyHash, KeyHash, Operators, SecretValue, SignaturePolicy,
+    SignatureSettings,
 };
 
 const DEFAULT_FILE: &str = "phagen.toml";
@@ -164,6 +171,39 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn operators_are_known_by_the_hash_of_their_key() {
+        let hash = blake3::hash(b"a-1").to_hex();
+        let file = format!("[operator]\nada = \"{hash}\"\n");
+        let variables = [("PHAGEN_OPERATOR__BOB", hash.as_str())];
+        let settings = with_file(&file, &[]).unwrap();
+        assert_eq!(settings.operator.find("a-1"), Some("ada"));
+        let settings = with_file("", &variables).unwrap();
+        assert_eq!(settings.operator.find("a-1"), Some("bob"));
+        for (name, hash) in [("ada", "a-1"), ("host", hash.as_str())] {
+            let file = format!("[operator]\n{name} = \"{hash}\"\n");
+            assert!(with_file(&file, &[]).is_err(), "{name}");
+        }
+        let both = format!("{file}[plugin.signature]\ndefault = \"off\"\n");
+        let error = with_file(&both, &[]).unwrap_err().to_string();
+        assert!(error.contains("plugin.signature"), "{error}");
+        with_file("[plugin.signature]\ndefault = \"off\"\n", &[]).unwrap();
+    }
+
+    #[test]
+    fn a_slot_may_be_stricter_about_signatures_than_the_rest() {
+        let file = "[plugin.signature.slots]\nreranker = \"required\"\n";
+        let settings = with_file(file, &[]).unwrap().plugin.signature;
+        assert_eq!(
+            settings.of_slot(&"reranker".parse().unwrap()),
+            SignaturePolicy::Required
+        );
+        assert_eq!(
+            settings.of_slot(&"mapper".parse().unwrap()),
+            SignaturePolicy::Warn
+        );
     }
 
     #[test]

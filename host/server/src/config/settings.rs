@@ -1,6 +1,7 @@
 //! Every setting, with its default, unit and range.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
@@ -10,7 +11,9 @@ use serde::Deserialize;
 
 use super::{
     SettingsError,
+    author::AuthorSettings,
     bounds::{self, Bound},
+    trust::{ClientSettings, Operators, SecretValue, SignatureSettings},
 };
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -26,12 +29,21 @@ pub struct Settings {
     pub analysis: AnalysisSettings,
     pub cache: CacheSettings,
     pub log: LogSettings,
+    /// Who may change plugins, each name with the hash that `phagen key new` prints. With none,
+    /// whoever calls from this machine may.
+    pub operator: Operators,
+    /// For the commands that act on a running host.
+    pub client: ClientSettings,
+    /// For the commands of plugin authors.
+    pub author: AuthorSettings,
+    /// What sources may have put into their requests, by name.
+    pub secret: BTreeMap<String, SecretValue>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerSettings {
-    /// A loopback address: there are no keys yet, so no other is served.
+    /// A loopback address: only operators have keys, and anyone may ask, so no other is served.
     pub host: IpAddr,
     /// 0 picks a free one.
     pub port: u16,
@@ -66,12 +78,23 @@ pub struct PluginSettings {
     pub deadline_milliseconds: u64,
     /// Longest that one call of a mapper or a reranker may take.
     pub scoring_deadline_milliseconds: u64,
-    /// Most memory that one instance may hold.
+    /// Most memory that one instance may hold, unless its manifest asks for another amount.
     pub memory_bytes: usize,
+    /// The most that a manifest may ask for.
+    pub max_memory_bytes: usize,
     /// Most that one call may return.
     pub output_bytes: usize,
     /// Instances that may live at once.
     pub n_instances: u32,
+    /// How long a job may still run with plugins that were replaced.
+    pub drain_seconds: u64,
+    /// How long after a swap the host may take it back by itself.
+    pub rollback_window_seconds: u64,
+    /// Compile uploads in a process of their own, under limits on time and memory.
+    pub compile_apart: bool,
+    /// Largest component that may be uploaded, bytes.
+    pub component_bytes: usize,
+    pub signature: SignatureSettings,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -116,6 +139,10 @@ impl Default for Settings {
             analysis: AnalysisSettings::default(),
             cache: CacheSettings::default(),
             log: LogSettings::default(),
+            operator: Operators::default(),
+            client: ClientSettings::default(),
+            author: AuthorSettings::default(),
+            secret: BTreeMap::new(),
         }
     }
 }
@@ -151,8 +178,14 @@ impl Default for PluginSettings {
             deadline_milliseconds: 10_000,
             scoring_deadline_milliseconds: 5_000,
             memory_bytes: 128 * 1024 * 1024,
+            max_memory_bytes: 512 * 1024 * 1024,
             output_bytes: 4 * 1024 * 1024,
             n_instances: 32,
+            drain_seconds: 30,
+            rollback_window_seconds: 600,
+            compile_apart: true,
+            component_bytes: 32 * 1024 * 1024,
+            signature: SignatureSettings::default(),
         }
     }
 }
@@ -207,10 +240,11 @@ impl Settings {
             return Err(SettingsError::OutOfRange {
                 key: "server.host",
                 found: server.host.to_string(),
-                expected: "a loopback address such as 127.0.0.1, because this version has no keys to tell callers apart",
+                expected: "a loopback address such as 127.0.0.1, because only those who change plugins have keys, and anyone may ask",
             });
         }
-        Ok(())
+        self.operator.check()?;
+        self.plugin.signature.check(&self.operator)
     }
 }
 

@@ -1,9 +1,9 @@
-//! JSON bodies: read within limits, parsed once, refused by the name of the field.
+//! Bodies: read within limits; JSON ones parsed once, refused by the name of the field.
 //!
 //! Asking for `application/json` is also what keeps other web pages out: a browser sends that type
 //! across origins only after a preflight, which nothing here answers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::BodyDataStream,
@@ -27,42 +27,62 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
-        check_media_type(request.headers())?;
+        check_json(request.headers())?;
         let limit = app.limits.body_bytes;
-        let declared = declared_length(request.headers());
-        let expects_leave = request.headers().contains_key(header::EXPECT);
-        let stream = request.into_body().into_data_stream();
-        let read = async {
-            if declared.is_some_and(|length| length > limit as u64) {
-                // A client that asked for leave before sending has nothing under way to swallow.
-                if !expects_leave {
-                    drain(stream, limit).await;
-                }
-                return Err(too_large(limit));
-            }
-            read(stream, limit).await
-        };
-        let body = timeout(app.limits.body_timeout, read).await.map_err(|_| {
-            let seconds = app.limits.body_timeout.as_secs_f32();
-            Problem::new(
-                Kind::BodyTooSlow,
-                format!("the body did not arrive within {seconds} seconds"),
-            )
-        })??;
+        let body = read_whole(request, limit, app.limits.body_timeout).await?;
         parse(&body).map(Self)
     }
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+/// The whole body, or why it did not come: too large, too slow, or broken off.
+pub(super) async fn read_whole(
+    request: Request,
+    limit: usize,
+    patience: Duration,
+) -> Result<Bytes, Problem> {
+    let declared = declared_length(request.headers());
+    let expects_leave = request.headers().contains_key(header::EXPECT);
+    let stream = request.into_body().into_data_stream();
+    let read = async {
+        if declared.is_some_and(|length| length > limit as u64) {
+            // A client that asked for leave before sending has nothing under way to swallow.
+            if !expects_leave {
+                drain(stream, limit).await;
+            }
+            return Err(too_large(limit));
+        }
+        read(stream, limit).await
+    };
+    timeout(patience, read).await.map_err(|_| {
+        let seconds = patience.as_secs_f32();
+        Problem::new(
+            Kind::BodyTooSlow,
+            format!("the body did not arrive within {seconds} seconds"),
+        )
+    })?
+}
+
+fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_json = |essence: &str| {
+        essence == "application/json"
+            || (essence.starts_with("application/") && essence.ends_with("+json"))
+    };
+    check_media_type(headers, "application/json", is_json)
+}
+
+/// Refuses a body that does not say it is of the `expected` type.
+pub(super) fn check_media_type(
+    headers: &HeaderMap,
+    expected: &str,
+    fits: impl Fn(&str) -> bool,
+) -> Result<(), Problem> {
     let given = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     let essence = given
         .and_then(|text| text.split(';').next())
         .map_or_else(String::new, |text| text.trim().to_ascii_lowercase());
-    let is_json = essence == "application/json"
-        || (essence.starts_with("application/") && essence.ends_with("+json"));
-    if is_json {
+    if fits(&essence) {
         return Ok(());
     }
     let found = given.map_or_else(
@@ -71,7 +91,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     );
     Err(Problem::new(
         Kind::UnsupportedMediaType,
-        format!("expected `Content-Type: application/json`, found {found}"),
+        format!("expected `Content-Type: {expected}`, found {found}"),
     ))
 }
 

@@ -8,16 +8,20 @@ mod cached;
 mod entity_tag;
 mod feedback;
 mod health;
+mod idempotency;
 mod jobs;
 mod metrics;
 mod observe;
 mod openapi;
+mod operator;
 mod plugins;
 mod problem;
+mod publisher_keys;
 mod query;
 mod state;
+mod worlds;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -29,6 +33,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use health::{CheckStatus, HealthChecks};
+pub use plugins::{GuestLine, GuestLogs};
 pub use state::{AppState, HttpLimits};
 
 use problem::{Kind, Problem};
@@ -43,8 +48,10 @@ pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
     let shutdown = state.shutdown.clone();
     let drain_timeout = state.limits.drain_timeout;
     let metrics = state.metrics.clone();
-    let server = axum::serve(listener, router(state))
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    // With the peer's address, since without operators only this machine may change plugins.
+    let routes = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    let server =
+        axum::serve(listener, routes).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let upkeep = async {
         let mut interval = time::interval(METRICS_UPKEEP);
         loop {
@@ -89,6 +96,8 @@ fn merged(version: &str) -> OpenApiRouter<Arc<App>> {
         .merge(jobs::router())
         .merge(feedback::router())
         .merge(plugins::router())
+        .merge(publisher_keys::router())
+        .merge(worlds::router())
         .merge(health::router())
         .merge(metrics::router())
         .merge(openapi::router())

@@ -3,6 +3,7 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use phagen_blob::BlobFolder;
 use phagen_domain::clock::Clock;
 use phagen_store::{QueueStats, Store};
 use tokio::sync::{Notify, Semaphore};
@@ -11,17 +12,29 @@ use tokio_util::sync::CancellationToken;
 use super::{
     cached::Cached,
     health::{DatabaseCheck, HealthChecks},
+    plugins::GuestLogs,
 };
+use crate::config::{Operators, SignatureSettings};
 
 /// What the server hands to the API.
 pub struct AppState {
     pub store: Arc<dyn Store>,
+    /// Where uploaded components go.
+    pub blobs: Arc<BlobFolder>,
     pub clock: Arc<dyn Clock>,
     /// Told of every new job; best effort, since workers also poll.
     pub wake: Arc<Notify>,
+    /// Told of every new component, so that its gates need not wait for a poll.
+    pub uploads: Arc<Notify>,
     pub limits: HttpLimits,
     pub health: Arc<HealthChecks>,
     pub metrics: PrometheusHandle,
+    /// What guests of this process said.
+    pub guest_logs: Arc<dyn GuestLogs>,
+    /// Who may change plugins.
+    pub operators: Operators,
+    /// Whose signatures count, slot by slot.
+    pub signatures: SignatureSettings,
     /// Cancelled at shutdown: `/ready` then refuses and event streams end.
     pub shutdown: CancellationToken,
     pub version: &'static str,
@@ -30,8 +43,12 @@ pub struct AppState {
 /// How much one caller may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpLimits {
-    /// Largest request body.
+    /// Largest request body; components aside.
     pub body_bytes: usize,
+    /// Largest component.
+    pub component_bytes: usize,
+    /// Components that may be on their way at once; each is held in memory whole.
+    pub n_uploads: usize,
     /// Longest wait for a request body to arrive.
     pub body_timeout: Duration,
     /// Longest that a handler may take before its answer begins.
@@ -56,6 +73,8 @@ impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             body_bytes: 1024 * 1024,
+            component_bytes: 32 * 1024 * 1024,
+            n_uploads: 4,
             body_timeout: Duration::from_secs(15),
             request_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
@@ -73,6 +92,7 @@ impl Default for HttpLimits {
 pub(super) struct App {
     state: AppState,
     pub(super) event_streams: Arc<Semaphore>,
+    pub(super) upload_permits: Arc<Semaphore>,
     pub(super) database: Cached<DatabaseCheck>,
     pub(super) queue: Cached<Option<QueueStats>>,
 }
@@ -85,6 +105,7 @@ impl App {
             event_streams: Arc::new(Semaphore::new(
                 limits.n_event_streams.min(Semaphore::MAX_PERMITS),
             )),
+            upload_permits: Arc::new(Semaphore::new(limits.n_uploads.min(Semaphore::MAX_PERMITS))),
             database: Cached::new(limits.check_ttl),
             queue: Cached::new(limits.check_ttl),
         }

@@ -7,40 +7,24 @@ use phagen_domain::{
     job::{JobFailure, JobRequest, Lease, Progress},
     result::JobResult,
 };
+use phagen_plugin::{Recording, SlotSet};
 use phagen_store::{ClaimedJob, Renewal, StoreError};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{Worker, jitter, progress::LatestProgress, retry_policy};
-use crate::slots::SlotError;
+use crate::{recording, trial::Finished};
 
 /// How often progress is written, and a wish to cancel looked for.
 const HEARTBEAT: Duration = Duration::from_millis(250);
-
-/// Why an attempt yields no result.
-#[derive(Debug, thiserror::Error)]
-enum AttemptError {
-    #[error(transparent)]
-    Slots(#[from] SlotError),
-    #[error(transparent)]
-    Analysis(#[from] AnalysisError),
-}
-
-impl AttemptError {
-    /// A lost file or a busy pool may heal; a request that no slot fits will not.
-    fn is_retryable(&self) -> bool {
-        match self {
-            Self::Slots(_) => true,
-            Self::Analysis(error) => error.is_retryable(),
-        }
-    }
-}
 
 /// Why an attempt ends before its analysis does.
 enum Interruption {
     LeaseLost,
     CancelRequested,
     ShuttingDown,
+    /// The slots it began with have drained for too long: it begins again with those that serve.
+    Superseded,
 }
 
 impl Worker {
@@ -50,13 +34,35 @@ impl Worker {
         let begun = Instant::now();
         let ClaimedJob { job, lease } = claimed;
         let (sink, progress) = LatestProgress::new();
+        let generation = self.house.fleet.serving();
+        let slots = generation.for_job(job.id);
+        let is_recorded = job.request.record || !slots.trials.is_empty();
+        let recorded = is_recorded.then(|| slots.set.recorded());
+        let set = recorded.as_ref().map_or(&*slots.set, |(set, _)| set);
         let outcome = tokio::select! {
-            result = self.analyse(&job.request, &sink) => Ok(result),
+            result = self.analyse(&job.request, set, &sink) => Ok(result),
             interruption = self.watch(&lease, progress) => Err(interruption),
+            () = generation.expired.cancelled() => Err(Interruption::Superseded),
         };
         let seconds = begun.elapsed().as_secs_f64();
         let (written, outcome) = match outcome {
-            Ok(Ok(result)) => (self.house.store.finish(&lease, &result).await, "succeeded"),
+            Ok(Ok(mut result)) => {
+                let recording = recorded.map(|(_, recorder)| recorder.take());
+                if job.request.record
+                    && let Some(recording) = &recording
+                {
+                    self.keep(recording, &mut result).await;
+                }
+                let written = self.house.store.finish(&lease, &result).await;
+                if let Some(recording) = recording {
+                    self.trials.offer(Finished {
+                        job: job.id,
+                        trials: slots.trials,
+                        recording,
+                    });
+                }
+                (written, "succeeded")
+            }
             Ok(Err(error)) => {
                 warn!(job = %job.id, attempt = job.attempt, %error, "job `{}` failed on attempt {}", job.id, job.attempt);
                 (self.fail(&lease, job.attempt, &error).await, "failed")
@@ -65,7 +71,9 @@ impl Worker {
                 self.house.store.acknowledge_cancel(&lease).await,
                 "cancelled",
             ),
-            Err(Interruption::ShuttingDown) => (self.house.store.release(&lease).await, "released"),
+            Err(Interruption::ShuttingDown | Interruption::Superseded) => {
+                (self.house.store.release(&lease).await, "released")
+            }
             Err(Interruption::LeaseLost) => (Err(StoreError::LeaseLost(job.id)), "lost"),
         };
         metrics::counter!("phagen_job_attempts_total", "outcome" => outcome).increment(1);
@@ -81,16 +89,38 @@ impl Worker {
     async fn analyse(
         &self,
         request: &JobRequest,
+        slots: &SlotSet,
         sink: &LatestProgress,
-    ) -> Result<JobResult, AttemptError> {
+    ) -> Result<JobResult, AnalysisError> {
         let house = &self.house;
-        let slots = house.slots.load().await?;
         let as_of = house.clock.now().date_naive();
         let generation = house.corpus.generation();
-        Ok(house
-            .analysis
-            .run(request, &slots, as_of, generation, sink)
-            .await?)
+        if request.record {
+            let analysis = house.analysis.uncached();
+            analysis.run(request, slots, as_of, generation, sink).await
+        } else {
+            let analysis = &house.analysis;
+            analysis.run(request, slots, as_of, generation, sink).await
+        }
+    }
+
+    /// Keeps a recording among the blobs. A job does not fail for want of it; its result says so.
+    async fn keep(&self, recording: &Recording, result: &mut JobResult) {
+        match recording::keep(&self.house.blobs, recording).await {
+            Ok(digest) => result.recording = Some(digest),
+            Err(error) => {
+                warn!(%error, "a recording was not kept");
+                result
+                    .warnings
+                    .push(format!("the plugins' calls were not kept: {error}"));
+            }
+        }
+        if recording.n_dropped > 0 {
+            result.warnings.push(format!(
+                "{} calls of plugins had no room in the recording",
+                recording.n_dropped
+            ));
+        }
     }
 
     /// Renews the lease and writes progress until there is a reason to stop.
@@ -159,7 +189,7 @@ impl Worker {
         &self,
         lease: &Lease,
         attempt: u32,
-        error: &AttemptError,
+        error: &AnalysisError,
     ) -> Result<(), StoreError> {
         let failure = JobFailure {
             message: chain(error),

@@ -12,7 +12,12 @@ use rand::RngExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
-use crate::{config::WorkerSettings, house::House};
+use crate::{
+    config::WorkerSettings,
+    house::House,
+    lifecycle,
+    trial::{self, Trials},
+};
 
 /// How often expired leases are looked for.
 const REAP_EVERY: Duration = Duration::from_secs(5);
@@ -22,23 +27,33 @@ const REAP_EVERY: Duration = Duration::from_secs(5);
 pub struct Worker {
     house: Arc<House>,
     name: String,
+    trials: Trials,
     shutdown: CancellationToken,
 }
 
-/// Starts the embedded workers and their reaper on `tasks`.
+/// Starts the embedded workers on `tasks`, and with them the reaper, the trials and the gates.
 pub fn start(house: &Arc<House>, tasks: &TaskTracker, shutdown: &CancellationToken) {
     let count = house.settings.worker.count;
+    let (trials, finished) = Trials::new();
     for number in 1..=count {
         let name = format!("{}-{number}", std::process::id());
         let worker = Worker {
             house: Arc::clone(house),
             name,
+            trials: trials.clone(),
             shutdown: shutdown.clone(),
         };
         tasks.spawn(worker.run());
     }
     if count > 0 {
         tasks.spawn(reap(Arc::clone(house), shutdown.clone()));
+        tasks.spawn(trial::run(
+            finished,
+            Arc::clone(&house.store),
+            Arc::clone(&house.clock),
+            shutdown.clone(),
+        ));
+        tasks.spawn(lifecycle::run(Arc::clone(house), shutdown.clone()));
     }
 }
 
@@ -52,7 +67,8 @@ impl Worker {
                 .claim(&self.name, self.settings().lease())
                 .await
             {
-                Ok(Some(claimed)) => self.attempt(claimed).await,
+                // Boxed: the whole walk of a job is in that future, and it would lie on every stack.
+                Ok(Some(claimed)) => Box::pin(self.attempt(claimed)).await,
                 Ok(None) => self.rest().await,
                 Err(error) => {
                     error!(worker = %self.name, %error, "worker cannot claim a job; it tries again");

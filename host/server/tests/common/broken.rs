@@ -6,15 +6,16 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use phagen_domain::{
     artifact::ArtifactRecord,
+    digest::Digest,
     feedback::Feedback,
     job::{Job, JobFailure, JobId, Lease, Progress},
-    plugin::Slot,
+    plugin::{Cause, Comparison, PluginEvent, PluginVersion, PublisherKey, Slot, SlotName},
     result::JobResult,
 };
 use phagen_store::{
-    CancelOutcome, ClaimedJob, Enqueued, FeedbackStats, FeedbackStore, IdempotencyKey, JobEvent,
-    JobFilter, JobPage, NewJob, QueueStats, QueueStore, RegistryStore, Renewal, RetryPolicy,
-    SlotChange, Store, StoreError,
+    CancelOutcome, ClaimedJob, Enqueued, EventFilter, FeedbackStats, FeedbackStore, HostReport,
+    IdempotencyKey, JobEvent, JobFilter, JobPage, Moved, NewJob, NewVersion, QueueStats,
+    QueueStore, RegistryStore, Renewal, RetryPolicy, SlotMove, Store, StoreError, VersionMove,
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -94,16 +95,58 @@ impl QueueStore for BrokenStore {
 
 #[async_trait]
 impl RegistryStore for BrokenStore {
+    async fn record_version(&self, _: &NewVersion, _: &Cause) -> Stored<(PluginVersion, bool)> {
+        self.broken().await
+    }
+    async fn find_version(&self, _: Digest) -> Stored<Option<PluginVersion>> {
+        self.broken().await
+    }
+    async fn list_versions(&self) -> Stored<Vec<PluginVersion>> {
+        self.broken().await
+    }
+    async fn claim_version(&self, _: Duration) -> Stored<Option<PluginVersion>> {
+        self.broken().await
+    }
+    async fn move_version(&self, _: &VersionMove) -> Stored<PluginVersion> {
+        self.broken().await
+    }
     async fn seed_slots(&self, _: &[Slot]) -> Stored<u64> {
         self.broken().await
     }
     async fn list_slots(&self) -> Stored<Vec<Slot>> {
         self.broken().await
     }
-    async fn change_artifact(&self, _: &SlotChange) -> Stored<u64> {
+    async fn move_slot(&self, _: &SlotMove) -> Stored<Moved> {
         self.broken().await
     }
-    async fn update_builtin(&self, _: &Slot) -> Stored<bool> {
+    async fn remove_slot(&self, _: &SlotMove) -> Stored<PluginEvent> {
+        self.broken().await
+    }
+    async fn set_generation(&self) -> Stored<u64> {
+        self.broken().await
+    }
+    async fn list_plugin_events(&self, _: &EventFilter) -> Stored<Vec<PluginEvent>> {
+        self.broken().await
+    }
+    async fn report_host(&self, _: &HostReport) -> Stored<()> {
+        self.broken().await
+    }
+    async fn list_hosts(&self, _: Duration) -> Stored<Vec<HostReport>> {
+        self.broken().await
+    }
+    async fn record_comparison(&self, _: &Comparison) -> Stored<()> {
+        self.broken().await
+    }
+    async fn list_comparisons(&self, _: &SlotName, _: Digest, _: u32) -> Stored<Vec<Comparison>> {
+        self.broken().await
+    }
+    async fn add_publisher_key(&self, _: &PublisherKey) -> Stored<()> {
+        self.broken().await
+    }
+    async fn revoke_publisher_key(&self, _: &str) -> Stored<PublisherKey> {
+        self.broken().await
+    }
+    async fn list_publisher_keys(&self) -> Stored<Vec<PublisherKey>> {
         self.broken().await
     }
     async fn record_artifact(&self, _: &ArtifactRecord) -> Stored<()> {

@@ -77,6 +77,7 @@ pub(crate) fn result(molecule: &str, diseases: &[Disease]) -> JobResult {
             corpus_generation: 1,
             slots: Vec::new(),
         },
+        recording: None,
     }
 }
 
@@ -171,6 +172,7 @@ fn suggestion(rank: u32, disease: Disease) -> Suggestion {
             stance: Stance::Treats,
             negated: false,
             score: 1.0,
+            mappers: vec![Digest::of(b"mapper")],
         }],
         evidence_ids: vec![evidence_id],
         assessment: assessment(Some(disease)),

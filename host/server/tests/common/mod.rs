@@ -7,21 +7,25 @@ pub(crate) mod schema;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use phagen_blob::BlobFolder;
 use phagen_domain::{
     clock::FixedClock,
     digest::Digest,
     evidence::Attribute,
     job::{JobId, JobStatus},
-    plugin::{Grant, Slot, World},
+    plugin::{Activation, Grant, Slot, World},
     result::JobResult,
 };
-use phagen_server::http::{self, AppState, CheckStatus, HealthChecks, HttpLimits};
+use phagen_server::{
+    config::{Operators, SignatureSettings},
+    http::{self, AppState, CheckStatus, GuestLine, GuestLogs, HealthChecks, HttpLimits},
+};
 use phagen_store::{ClaimedJob, Store};
 use phagen_store_sqlite::SqliteStore;
 use reqwest::{Client, Method, RequestBuilder};
@@ -45,6 +49,11 @@ pub(crate) struct TestApp {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) health: Arc<HealthChecks>,
     pub(crate) wake: Arc<Notify>,
+    /// Rung for every new component.
+    pub(crate) uploads: Arc<Notify>,
+    pub(crate) blobs: Arc<BlobFolder>,
+    /// What guests said; tests speak for them.
+    pub(crate) said: Arc<Said>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) address: SocketAddr,
     client: Client,
@@ -52,39 +61,104 @@ pub(crate) struct TestApp {
     _folder: TempDir,
 }
 
+/// What a test sets for its server.
+pub(crate) struct Rules {
+    pub(crate) limits: HttpLimits,
+    pub(crate) operators: Operators,
+    pub(crate) signatures: SignatureSettings,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            limits: quick_limits(),
+            operators: Operators::default(),
+            signatures: SignatureSettings::default(),
+        }
+    }
+}
+
+/// Lines that a test puts into guests' mouths.
+#[derive(Default)]
+pub(crate) struct Said(Mutex<Vec<(Digest, GuestLine)>>);
+
+impl Said {
+    pub(crate) fn say(&self, digest: Digest, seq: u64, line: &str) {
+        let line = GuestLine {
+            seq,
+            at: noon(),
+            level: "info",
+            slot: "reranker".to_owned(),
+            line: line.to_owned(),
+        };
+        let mut lines = self.0.lock().expect("no test panics while it speaks");
+        lines.push((digest, line));
+    }
+}
+
+impl GuestLogs for Said {
+    fn after(&self, digest: Digest, after: u64) -> Vec<GuestLine> {
+        let lines = self.0.lock().expect("no test panics while it speaks");
+        lines
+            .iter()
+            .filter(|(of, line)| *of == digest && line.seq > after)
+            .map(|(_, line)| line.clone())
+            .collect()
+    }
+}
+
 impl TestApp {
     /// On an empty SQLite file with the built-in slots.
     pub(crate) async fn start() -> Self {
-        Self::with_limits(quick_limits()).await
+        Self::with(Rules::default()).await
     }
 
     pub(crate) async fn with_limits(limits: HttpLimits) -> Self {
+        Self::with(Rules {
+            limits,
+            ..Rules::default()
+        })
+        .await
+    }
+
+    pub(crate) async fn with(rules: Rules) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = SqliteStore::open(&folder.path().join("phagen.sqlite"))
             .await
             .expect("a new database opens");
         store.seed_slots_of_tests().await;
-        Self::on(Arc::new(store), limits, folder).await
+        Self::on(Arc::new(store), rules, folder).await
     }
 
     /// On a store that fails in one way.
     pub(crate) async fn broken(how: broken::How, limits: HttpLimits) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self::on(Arc::new(broken::BrokenStore(how)), limits, folder).await
+        let rules = Rules {
+            limits,
+            ..Rules::default()
+        };
+        Self::on(Arc::new(broken::BrokenStore(how)), rules, folder).await
     }
 
-    async fn on(store: Arc<dyn Store>, limits: HttpLimits, folder: TempDir) -> Self {
+    async fn on(store: Arc<dyn Store>, rules: Rules, folder: TempDir) -> Self {
         let clock = Arc::new(FixedClock(noon()));
         let health = Arc::new(HealthChecks::new(clock.clone(), &["guests"]));
         health.report("guests", CheckStatus::Ok, Duration::ZERO, None);
         let (wake, shutdown) = (Arc::new(Notify::new()), CancellationToken::new());
+        let blobs = BlobFolder::open(folder.path().join("blob")).expect("a folder of blobs opens");
+        let (blobs, uploads, said) = (Arc::new(blobs), Arc::default(), Arc::<Said>::default());
         let state = AppState {
             store: Arc::clone(&store),
+            blobs: Arc::clone(&blobs),
             clock,
             wake: Arc::clone(&wake),
-            limits,
+            uploads: Arc::clone(&uploads),
+            limits: rules.limits,
             health: Arc::clone(&health),
             metrics: metrics(),
+            guest_logs: Arc::<Said>::clone(&said),
+            operators: rules.operators,
+            signatures: rules.signatures,
             shutdown: shutdown.clone(),
             version: "0.0.0-test",
         };
@@ -98,10 +172,14 @@ impl TestApp {
                 .await
                 .expect("serving ends well");
         });
+        phagen_package::oci::install_tls();
         Self {
             store,
             health,
             wake,
+            uploads,
+            blobs,
+            said,
             shutdown,
             address,
             client: Client::builder()
@@ -259,14 +337,20 @@ fn slot(name: &str, world: World, plugin: &str) -> Slot {
     Slot {
         name: name.parse().expect("a slot name"),
         world,
-        plugin: plugin.to_owned(),
-        plugin_digest: Digest::of(plugin.as_bytes()),
-        artifact_digest: (world == World::Reranker).then(|| Digest::of(b"weights")),
-        config: if is_source { vec![kind] } else { Vec::new() },
-        grant: Grant {
-            corpus: is_source,
-            artifact: world == World::Reranker,
+        place: 0,
+        serving: Activation {
+            plugin: plugin.to_owned(),
+            plugin_digest: Digest::of(plugin.as_bytes()),
+            artifact_digest: (world == World::Reranker).then(|| Digest::of(b"weights")),
+            config: if is_source { vec![kind] } else { Vec::new() },
+            grant: Grant {
+                corpus: is_source,
+                artifact: world == World::Reranker,
+                ..Grant::default()
+            },
         },
+        previous: None,
+        candidate: None,
         generation: 1,
     }
 }

@@ -276,7 +276,7 @@ fn assert_traceable(result: &JobResult, plugins: &Value) {
     assert_eq!(versions.slots.len(), serving.len());
     assert_eq!(versions.phagen, env!("CARGO_PKG_VERSION"));
     assert!(versions.wasmtime.starts_with("48."), "{versions:?}");
-    assert_eq!(versions.contract, "phagen:plugin@0.1.0");
+    assert_eq!(versions.contract, "phagen:plugin@0.2.0");
     assert_eq!(versions.rule_set, result.recommendation.rule_set);
     assert!(versions.corpus_generation > 0);
 

@@ -54,6 +54,7 @@ async fn votes_train_a_reranker_that_the_running_server_then_serves() {
     assert!(line_with(&list, digest).starts_with(' '), "{list}");
 
     dir.run(&["model", "promote", digest]).expect_success();
+    server.followed().await;
     let list = dir.run(&["model", "list"]).expect_success();
     assert!(line_with(&list, digest).starts_with('*'), "{list}");
     assert!(

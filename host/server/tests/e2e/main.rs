@@ -8,6 +8,7 @@ mod schema;
 
 mod data_dir;
 mod database;
+mod plugin;
 mod process;
 mod server;
 mod template;
@@ -21,3 +22,6 @@ mod learning;
 mod legacy;
 mod operation;
 mod queue;
+mod replay;
+mod swap;
+mod trial;

@@ -40,6 +40,7 @@ impl Server {
             .strip_prefix("phagen listens on ")
             .unwrap_or_else(|| panic!("no address in `{first_line}`"))
             .to_owned();
+        phagen_package::oci::install_tls();
         Self {
             process,
             address,

@@ -12,6 +12,7 @@ mod events;
 mod feedback;
 mod legacy;
 mod list;
+mod plugins;
 mod probes;
 mod show;
 mod structure;

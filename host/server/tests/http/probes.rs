@@ -149,10 +149,10 @@ async fn plugins_tell_what_serves_where() {
         [
             "clinical",
             "literature",
-            "mapper",
             "market",
             "patent",
             "regulatory",
+            "mapper",
             "reranker"
         ]
     );
@@ -160,14 +160,18 @@ async fn plugins_tell_what_serves_where() {
     assert_snapshot!(shown, @r#"
     {
       "artifact_digest": "3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a",
+      "candidate": null,
       "config": [],
       "generation": 1,
       "grants": {
         "artifact": true,
-        "corpus": false
+        "corpus": false,
+        "http": []
       },
+      "place": 0,
       "plugin": "evidence-reranker",
       "plugin_digest": "9297d15041d1c40aa514af0014d49a26c2778cc2569970020f9add2efbbfde60",
+      "previous": null,
       "slot": "reranker",
       "world": "reranker"
     }
@@ -178,6 +182,6 @@ async fn plugins_tell_what_serves_where() {
     );
     assert_eq!(
         items[0]["grants"],
-        json!({ "corpus": true, "artifact": false })
+        json!({ "corpus": true, "artifact": false, "http": [] })
     );
 }

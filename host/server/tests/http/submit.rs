@@ -65,6 +65,7 @@ async fn the_request_is_stored_as_it_was_understood() {
         synonyms: vec!["acetylsalicylic acid".into(), "ASA".into()],
         sources: Some(slots.to_vec()),
         limit: 100,
+        record: false,
     };
     assert_eq!(job.request, understood);
     assert_eq!(job.max_attempts, 7);

@@ -9,11 +9,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use phagen_domain::{
-    digest::Digest,
     job::{JobId, JobRequest, JobStatus},
     plugin::Slot,
 };
-use phagen_store::{Enqueued, IdempotencyKey, NewJob};
+use phagen_store::{Enqueued, NewJob};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -21,6 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     http::{
         body::JsonBody,
+        idempotency,
         problem::{FieldError, Kind, Problem, ProblemBody},
         query::QueryParams,
         state::App,
@@ -33,9 +33,6 @@ const DEPRECATED_PARAMETER: &str = "use_celery";
 /// RFC 9745: deprecated since 2026-11-22, the day this API began.
 const DEPRECATED_SINCE: &str = "@1795305600";
 const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-const MAX_KEY_CHARS: usize = 255;
 const RETRY_AFTER_SECONDS: &str = "1";
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
@@ -67,6 +64,10 @@ struct SubmitBody {
     /// Pieces of evidence kept per kind.
     #[schema(minimum = 1, maximum = 100, default = 20)]
     limit: Option<u32>,
+    /// Keep every call of a plugin with its inputs, for `phagen replay`; nothing comes from the
+    /// cache then.
+    #[serde(default)]
+    record: bool,
 }
 
 /// The job that the request made.
@@ -125,7 +126,8 @@ async fn submit(
         .only(&[DEPRECATED_PARAMETER])?
         .has(DEPRECATED_PARAMETER);
     let request = body.checked(&app.store.list_slots().await?)?;
-    let key = idempotency_key(&headers, &request)?;
+    // The request as it was understood: spacing and the order of fields do not make another.
+    let key = idempotency::key(&headers, &request)?;
     let molecule = request.molecule.clone();
     let job = NewJob {
         id: JobId::new(),
@@ -147,6 +149,7 @@ impl SubmitBody {
             synonyms: self.synonyms.unwrap_or_default(),
             sources: self.sources,
             limit: self.limit,
+            record: self.record,
         };
         draft.check(slots).map_err(|errors| {
             let errors = errors
@@ -156,37 +159,6 @@ impl SubmitBody {
             Problem::of_fields(Kind::InvalidField, errors)
         })
     }
-}
-
-/// The key with the digest of what it stands for: the request as it was understood, so that
-/// spacing and the order of fields do not make another.
-fn idempotency_key(
-    headers: &HeaderMap,
-    request: &JobRequest,
-) -> Result<Option<IdempotencyKey>, Problem> {
-    let invalid =
-        |message: &str| Problem::of_field(Kind::InvalidHeader, "Idempotency-Key", message);
-    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(value) = given.next() else {
-        return Ok(None);
-    };
-    if given.next().is_some() {
-        return Err(invalid("is given more than once"));
-    }
-    let key = value
-        .to_str()
-        .ok()
-        .filter(|key| (1..=MAX_KEY_CHARS).contains(&key.len()))
-        .filter(|key| key.bytes().all(|b| b.is_ascii_graphic()))
-        .ok_or_else(|| invalid("must have 1 to 255 visible ASCII characters"))?;
-    let canonical = serde_json::to_vec(request).map_err(|error| {
-        tracing::error!(%error, "request cannot be written as JSON: {error}");
-        Problem::new(Kind::Internal, "the request cannot be stored")
-    })?;
-    Ok(Some(IdempotencyKey {
-        key: key.to_owned(),
-        request_digest: Digest::of(&canonical),
-    }))
 }
 
 /// A new job is queued; a replayed one may be anywhere by now.
@@ -225,7 +197,7 @@ fn accepted(
         .into_response();
     let headers = response.headers_mut();
     if matches!(enqueued, Enqueued::Replayed(_)) {
-        headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+        idempotency::mark_replayed(headers);
     }
     if is_deprecated {
         headers.insert(DEPRECATION, HeaderValue::from_static(DEPRECATED_SINCE));

@@ -3,6 +3,8 @@
 //! A kind is a promise: its `type` and status never change. The detail is for people and may. No
 //! detail holds a stack, a statement or a path of the server.
 
+mod kind;
+
 use std::error::Error;
 
 use axum::{
@@ -15,105 +17,9 @@ use phagen_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(super) use kind::Kind;
+
 use super::observe;
-
-/// What a caller can tell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    InvalidField,
-    InvalidParameter,
-    InvalidHeader,
-    MalformedBody,
-    UnsupportedMediaType,
-    BodyTooLarge,
-    BodyTooSlow,
-    IdempotencyKeyReused,
-    JobNotFound,
-    JobFinished,
-    JobNotSucceeded,
-    NoStructure,
-    RouteNotFound,
-    MethodNotAllowed,
-    TooManyStreams,
-    Timeout,
-    Unavailable,
-    Internal,
-}
-
-impl Kind {
-    /// Last part of the `type`, status and title.
-    fn facts(self) -> (&'static str, StatusCode, &'static str) {
-        use StatusCode as S;
-        match self {
-            Self::InvalidField => (
-                "invalid-field",
-                S::UNPROCESSABLE_ENTITY,
-                "A field of the body is invalid",
-            ),
-            Self::InvalidParameter => (
-                "invalid-parameter",
-                S::BAD_REQUEST,
-                "A parameter of the address is invalid",
-            ),
-            Self::InvalidHeader => ("invalid-header", S::BAD_REQUEST, "A header is invalid"),
-            Self::MalformedBody => (
-                "malformed-body",
-                S::BAD_REQUEST,
-                "The body is not a JSON object",
-            ),
-            Self::UnsupportedMediaType => (
-                "unsupported-media-type",
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "The body is not sent as JSON",
-            ),
-            Self::BodyTooLarge => (
-                "body-too-large",
-                S::PAYLOAD_TOO_LARGE,
-                "The body is too large",
-            ),
-            Self::BodyTooSlow => (
-                "body-too-slow",
-                S::REQUEST_TIMEOUT,
-                "The body did not arrive in time",
-            ),
-            Self::IdempotencyKeyReused => (
-                "idempotency-key-reused",
-                S::UNPROCESSABLE_ENTITY,
-                "The idempotency key belongs to another request",
-            ),
-            Self::JobNotFound => ("job-not-found", S::NOT_FOUND, "The job does not exist"),
-            Self::JobFinished => ("job-finished", S::CONFLICT, "The job has already finished"),
-            Self::JobNotSucceeded => ("job-not-succeeded", S::CONFLICT, "The job has no result"),
-            Self::NoStructure => (
-                "no-structure",
-                S::NOT_FOUND,
-                "The molecule has no structure",
-            ),
-            Self::RouteNotFound => ("route-not-found", S::NOT_FOUND, "Nothing is served here"),
-            Self::MethodNotAllowed => (
-                "method-not-allowed",
-                S::METHOD_NOT_ALLOWED,
-                "The method is not allowed here",
-            ),
-            Self::TooManyStreams => (
-                "too-many-streams",
-                S::SERVICE_UNAVAILABLE,
-                "Too many event streams are open",
-            ),
-            Self::Timeout => (
-                "timeout",
-                S::SERVICE_UNAVAILABLE,
-                "The request took too long",
-            ),
-            Self::Unavailable => (
-                "unavailable",
-                S::SERVICE_UNAVAILABLE,
-                "The database does not answer",
-            ),
-            Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "The server failed"),
-        }
-    }
-}
 
 /// One thing wrong with one field, parameter or header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -138,6 +44,7 @@ pub(super) struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
+    retry_after_seconds: Option<u32>,
 }
 
 impl Problem {
@@ -145,13 +52,15 @@ impl Problem {
     pub(super) const MAX_ERRORS: usize = 20;
     /// Characters of one message, since some repeat what the caller sent.
     const MAX_MESSAGE_CHARS: usize = 400;
-    const RETRY_AFTER_SECONDS: &'static str = "2";
+    /// How long to leave a server alone that cannot answer now.
+    const RETRY_AFTER_SECONDS: u32 = 2;
 
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: clipped(detail.into()),
             errors: Vec::new(),
+            retry_after_seconds: None,
         }
     }
 
@@ -165,7 +74,14 @@ impl Problem {
             kind,
             detail,
             errors,
+            retry_after_seconds: None,
         }
+    }
+
+    /// Says when it is worth asking again.
+    pub(super) fn after_seconds(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
     }
 
     pub(super) fn of_field(
@@ -217,10 +133,10 @@ pub(super) struct ProblemBody {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (name, status, title) = self.kind.facts();
+        let status = self.kind.status();
         let body = ProblemBody {
-            kind: format!("/problems/{name}"),
-            title: title.to_owned(),
+            kind: format!("/problems/{}", self.kind.name()),
+            title: self.kind.title().to_owned(),
             status: status.as_u16(),
             detail: self.detail,
             request_id: observe::current_request_id(),
@@ -233,10 +149,15 @@ impl IntoResponse for Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        let usual =
+            (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Self::RETRY_AFTER_SECONDS);
+        if let Some(seconds) = self.retry_after_seconds.or(usual) {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(
-                header::RETRY_AFTER,
-                HeaderValue::from_static(Self::RETRY_AFTER_SECONDS),
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"operators\""),
             );
         }
         response
@@ -258,6 +179,16 @@ impl From<StoreError> for Problem {
                 "cursor",
                 "is not a cursor of this listing; take `next_cursor` of the page before, unchanged",
             ),
+            StoreError::UnknownSlot(_) => Self::new(Kind::SlotNotFound, error.to_string()),
+            StoreError::UnknownVersion(_) => Self::new(Kind::VersionNotFound, error.to_string()),
+            StoreError::UnknownKey(_) => Self::new(Kind::PublisherKeyNotFound, error.to_string()),
+            StoreError::KeyExists(_) | StoreError::KeyHeld(_) => {
+                Self::new(Kind::PublisherKeyExists, error.to_string())
+            }
+            StoreError::GenerationMoved { .. } | StoreError::SlotExists(_) => {
+                Self::new(Kind::GenerationMoved, error.to_string())
+            }
+            StoreError::VersionMoved { .. } => Self::new(Kind::VersionMoved, error.to_string()),
             StoreError::Database { .. } => {
                 log(&error);
                 Self::new(

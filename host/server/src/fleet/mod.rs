@@ -1,0 +1,202 @@
+//! What this process serves: one pointer to a whole set of slots. A change of any slot makes a new
+//! set beside the old one, tried before anyone sees it, and swaps the pointer; jobs keep the set
+//! they began with until they end or its time to drain is used up.
+//!
+//! The database says what shall serve, and every process that shares it follows within a second.
+//! A set that cannot be prepared changes nothing here, and its slot is taken back in the database.
+
+mod built_in;
+mod drain;
+mod generation;
+mod loader;
+mod prepare;
+mod rollback;
+mod watch;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use phagen_domain::{
+    clock::Clock,
+    digest::Digest,
+    plugin::{Cause, Slot, Verb},
+};
+use phagen_store::{SlotMove, Store, StoreError};
+use tokio::sync::Notify;
+
+pub use built_in::BuiltIns;
+pub use generation::{Generation, JobSlots, Trial};
+pub use loader::{SlotError, SlotLoader};
+
+use drain::Draining;
+use rollback::Probation;
+
+/// How long things may take and what a version may get wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FleetSettings {
+    /// How often the database is asked for news.
+    pub poll: Duration,
+    /// How long jobs may still run with a set that was replaced.
+    pub drain: Duration,
+    /// How long, and for how many calls, a new version may be taken back by the host itself.
+    pub rollback_window: Duration,
+    pub rollback_calls: u64,
+    /// Slowest answers (p99) a new version may give, as a multiple of the one before.
+    pub latency_ratio: f64,
+}
+
+impl Default for FleetSettings {
+    fn default() -> Self {
+        Self {
+            poll: Duration::from_millis(250),
+            drain: Duration::from_secs(30),
+            rollback_window: Duration::from_mins(10),
+            rollback_calls: 500,
+            latency_ratio: 3.0,
+        }
+    }
+}
+
+pub struct Fleet {
+    store: Arc<dyn Store>,
+    loader: Arc<SlotLoader>,
+    clock: Arc<dyn Clock>,
+    settings: FleetSettings,
+    /// Unique among the processes that share the database.
+    host: String,
+    serving: ArcSwap<Generation>,
+    draining: Mutex<Draining>,
+    probation: Probation,
+    news: Notify,
+}
+
+impl Fleet {
+    /// Loads what the database says shall serve.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        loader: Arc<SlotLoader>,
+        clock: Arc<dyn Clock>,
+        settings: FleetSettings,
+    ) -> Result<Arc<Self>, SlotError> {
+        let as_of = clock.now().date_naive();
+        let set_generation = store.set_generation().await?;
+        let rows = store.list_slots().await?;
+        let prepared = prepare::prepare(&loader, None, rows, set_generation, as_of).await?;
+        let fleet = Arc::new(Self {
+            store,
+            loader,
+            clock,
+            settings,
+            host: format!("{}-{:08x}", std::process::id(), rand::random::<u32>()),
+            serving: ArcSwap::from_pointee(prepared.generation),
+            draining: Mutex::default(),
+            probation: Probation::default(),
+            news: Notify::new(),
+        });
+        for refusal in prepared.refusals {
+            fleet.take_back(&refusal).await;
+        }
+        Ok(fleet)
+    }
+
+    /// The set that serves now. Take it once per job.
+    pub fn serving(&self) -> Arc<Generation> {
+        self.serving.load_full()
+    }
+
+    pub fn loader(&self) -> &Arc<SlotLoader> {
+        &self.loader
+    }
+
+    /// Looks for news at once instead of at the next poll.
+    pub fn nudge(&self) {
+        self.news.notify_one();
+    }
+
+    /// Follows the database: true when another set serves now.
+    pub async fn refresh(&self) -> Result<bool, SlotError> {
+        let set_generation = self.store.set_generation().await?;
+        let current = self.serving();
+        if set_generation == current.set_generation {
+            return Ok(false);
+        }
+        let rows = self.store.list_slots().await?;
+        let as_of = self.clock.now().date_naive();
+        let prepared =
+            prepare::prepare(&self.loader, Some(&current), rows, set_generation, as_of).await?;
+        tracing::info!(
+            set_generation,
+            "slots of generation {set_generation} serve now"
+        );
+        self.probation.follow(&current, &prepared.generation);
+        drop(current);
+        let old = self.serving.swap(Arc::new(prepared.generation));
+        self.begin_draining(old);
+        for refusal in prepared.refusals {
+            self.take_back(&refusal).await;
+        }
+        Ok(true)
+    }
+
+    /// Writes a move that the host itself decided on. Losing the race to someone else's is no
+    /// fault: theirs is newer.
+    async fn write(&self, to: Slot, digest: Digest, cause: Cause) {
+        let name = to.name.clone();
+        let verb = cause.verb;
+        let reason = cause.reason.clone().unwrap_or_default();
+        let change = SlotMove {
+            expected: Some(to.generation),
+            to,
+            digest,
+            cause,
+            key: None,
+        };
+        match self.store.move_slot(&change).await {
+            Ok(_) => {
+                metrics::counter!("phagen_plugin_rollbacks_total", "slot" => name.to_string())
+                    .increment(1);
+                tracing::error!(slot = %name, "slot `{name}`: {} by the host: {reason}", verb.as_str());
+                self.nudge();
+            }
+            Err(StoreError::GenerationMoved { .. }) => {}
+            Err(error) => {
+                tracing::error!(slot = %name, %error, "slot `{name}` could not be taken back");
+            }
+        }
+    }
+
+    /// Undoes in the database what could not be prepared.
+    async fn take_back(&self, refusal: &prepare::Refusal) {
+        let row = &refusal.row;
+        let digest = refusal.digest;
+        let cause = Cause::host(Verb::Rollback, refusal.reason.clone());
+        let mut to = row.clone();
+        if refusal.is_candidate {
+            to.candidate = None;
+        } else if let Some(previous) = to.previous.take() {
+            to.serving = previous;
+        } else {
+            tracing::error!(slot = %row.name, "slot `{}` cannot serve and has no version before: {}", row.name, refusal.reason);
+            self.remove(to, digest, cause).await;
+            return;
+        }
+        self.write(to, digest, cause).await;
+    }
+
+    /// A slot that was just made and cannot serve goes again; a seeded one stays for the operator.
+    async fn remove(&self, to: Slot, digest: Digest, cause: Cause) {
+        let change = SlotMove {
+            expected: Some(to.generation),
+            to,
+            digest,
+            cause,
+            key: None,
+        };
+        if let Err(error) = self.store.remove_slot(&change).await {
+            tracing::error!(slot = %change.to.name, %error, "slot `{}` could not be removed", change.to.name);
+        }
+    }
+}

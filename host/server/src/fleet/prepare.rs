@@ -1,0 +1,192 @@
+//! A new set of slots, loaded and tried beside the one that serves.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use phagen_domain::{
+    digest::Digest,
+    plugin::{Slot, World},
+};
+use phagen_plugin::{ActiveSlot, SlotSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{Generation, SlotError, SlotLoader, Trial, loader::Place};
+
+/// A set that may serve, and what of the rows is not in it.
+pub(super) struct Prepared {
+    pub generation: Generation,
+    pub refusals: Vec<Refusal>,
+}
+
+/// A version that could not be loaded or failed its own check.
+pub(super) struct Refusal {
+    /// The row that named it.
+    pub row: Slot,
+    pub digest: Digest,
+    pub is_candidate: bool,
+    pub reason: String,
+}
+
+/// Loads every slot and tries those that changed since `current`. Where one refuses, what served
+/// before goes on.
+pub(super) async fn prepare(
+    loader: &Arc<SlotLoader>,
+    current: Option<&Generation>,
+    rows: Vec<Slot>,
+    set_generation: u64,
+    as_of: NaiveDate,
+) -> Result<Prepared, SlotError> {
+    let (mut served, mut trials, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
+    for row in &rows {
+        let active = match serve(loader, current, row, as_of).await {
+            Ok(active) => active,
+            Err(error) => {
+                let stand_in = stand_in(loader, current, row).await;
+                refusals.push(refusal(row, row.serving.plugin_digest, false, &error));
+                match stand_in {
+                    Some(active) => active,
+                    // At the start there may be nothing to fall back to: better no start than half
+                    // a set. Later, a slot that never served simply does not yet.
+                    None if current.is_none() => return Err(error),
+                    None => continue,
+                }
+            }
+        };
+        match trial(loader, current, row, &active, as_of).await {
+            Ok(trial) => trials.extend(trial.map(Arc::new)),
+            Err((digest, error)) => refusals.push(refusal(row, digest, true, &error)),
+        }
+        served.push((row.world, active));
+    }
+    let set = Arc::new(set_of(served)?);
+    Ok(Prepared {
+        generation: Generation {
+            set_generation,
+            slots: rows,
+            set,
+            trials,
+            expired: CancellationToken::new(),
+        },
+        refusals,
+    })
+}
+
+fn refusal(row: &Slot, digest: Digest, is_candidate: bool, error: &SlotError) -> Refusal {
+    Refusal {
+        row: row.clone(),
+        digest,
+        is_candidate,
+        reason: chain(error),
+    }
+}
+
+/// What the row says shall serve; checked by its own self-test when it is new here.
+async fn serve(
+    loader: &Arc<SlotLoader>,
+    current: Option<&Generation>,
+    row: &Slot,
+    as_of: NaiveDate,
+) -> Result<ActiveSlot, SlotError> {
+    let active = loader.activate(row).await?;
+    let is_new = current
+        .and_then(|current| current.row(&row.name))
+        .is_none_or(|now| now.serving != row.serving);
+    if is_new {
+        check(&active, as_of).await?;
+    }
+    Ok(active)
+}
+
+async fn trial(
+    loader: &Arc<SlotLoader>,
+    current: Option<&Generation>,
+    row: &Slot,
+    serving: &ActiveSlot,
+    as_of: NaiveDate,
+) -> Result<Option<Trial>, (Digest, SlotError)> {
+    let Some(candidate) = &row.candidate else {
+        return Ok(None);
+    };
+    let digest = candidate.activation.plugin_digest;
+    let refuse = |error| (digest, error);
+    let active = loader
+        .load(Place::of(row), &candidate.activation)
+        .await
+        .map_err(refuse)?
+        .with_fallback(Some(Arc::new(serving.clone())));
+    let is_new = current
+        .and_then(|current| current.row(&row.name)?.candidate.as_ref())
+        .is_none_or(|now| now.activation != candidate.activation);
+    if is_new {
+        check(&active, as_of).await.map_err(refuse)?;
+    }
+    Ok(Some(Trial {
+        mode: candidate.mode,
+        share: candidate.share,
+        candidate: active,
+        serving: serving.clone(),
+    }))
+}
+
+/// With the slot's own configuration, artifact and grant.
+async fn check(active: &ActiveSlot, as_of: NaiveDate) -> Result<(), SlotError> {
+    active
+        .self_test(as_of)
+        .await
+        .map_err(|cause| SlotError::Plugin {
+            slot: active.slot.to_string(),
+            plugin: active.activation.plugin.clone(),
+            cause: Box::new(cause),
+        })
+}
+
+/// What served until now, else the version before.
+async fn stand_in(
+    loader: &Arc<SlotLoader>,
+    current: Option<&Generation>,
+    row: &Slot,
+) -> Option<ActiveSlot> {
+    let serving = current.and_then(|current| current.set.iter().find(|now| now.slot == row.name));
+    if let Some(active) = serving {
+        return Some(active.clone());
+    }
+    let before = row.previous.as_ref()?;
+    loader.load(Place::of(row), before).await.ok()
+}
+
+fn set_of(served: Vec<(World, ActiveSlot)>) -> Result<SlotSet, SlotError> {
+    let mut set = SlotSet {
+        sources: Vec::new(),
+        mappers: Vec::new(),
+        rerankers: Vec::new(),
+    };
+    for (world, active) in served {
+        match world {
+            World::Source => set.sources.push(active),
+            World::Mapper => set.mappers.push(active),
+            World::Reranker => set.rerankers.push(active),
+        }
+    }
+    for (world, found) in [
+        (World::Source, &set.sources),
+        (World::Mapper, &set.mappers),
+        (World::Reranker, &set.rerankers),
+    ] {
+        if found.is_empty() {
+            return Err(SlotError::NoSlot(world));
+        }
+    }
+    Ok(set)
+}
+
+/// The error with its causes, as one line for the record.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
