@@ -3,13 +3,14 @@
 use anyhow::Result;
 
 use crate::{
-    demo,
+    demo, guests,
     shell::{self, Workspace},
 };
 
 /// `extra` goes to the benchmark: names of the figures to measure.
 pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
     demo::build(workspace)?;
+    guests::build_idle(workspace)?;
     let mut command = workspace.cargo();
     command
         .args([
@@ -24,6 +25,7 @@ pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
         .args(extra);
     command
         .env("PHAGEN_BENCH_SHARE", workspace.share())
-        .env("PHAGEN_BENCH_BINARY", workspace.binary());
+        .env("PHAGEN_BENCH_BINARY", workspace.binary())
+        .env("PHAGEN_BENCH_GUESTS", workspace.components());
     shell::run(&mut command)
 }

@@ -1,8 +1,10 @@
-//! The project's own chores: build the guests, demo, test, bench. Depends on no room of the house.
+//! The project's own chores: build the guests, demo, test, bench. Of the house it uses one room,
+//! `phagen-package`, which writes manifests into components.
 
 mod bench;
 mod demo;
 mod guests;
+mod languages;
 mod share;
 mod shell;
 mod test;
@@ -17,11 +19,12 @@ use crate::shell::{Workspace, say};
 const USAGE: &str = "\
 usage: cargo xtask <chore>
 
-  demo    build everything, index the bundled corpus, analyse aspirin, print the report
-  test    build everything and run every test
-  bench   measure the speed figures of docs/benchmarks.md
-  guests  build the plugins and lay out the share folder
-  build   guests, then the `phagen` binary, both optimised";
+  demo       build everything, index the bundled corpus, analyse aspirin, print the report
+  test       build everything and run every test
+  bench      measure the speed figures of docs/benchmarks.md
+  guests     build the plugins and lay out the share folder
+  languages  build the example plugins in Python and JavaScript
+  build      guests, then the `phagen` binary, both optimised";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -44,6 +47,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "test" => test::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
         "guests" => guests::build(&workspace).and_then(|()| share::lay_out(&workspace)),
+        "languages" => languages::build(&workspace),
         "build" => demo::build(&workspace).map(drop),
         "help" | "--help" | "-h" => {
             say(USAGE);

@@ -1,6 +1,7 @@
 //! Running commands and saying what happens.
 
 use std::{
+    collections::BTreeMap,
     io::Write,
     path::{Path, PathBuf},
     process::Command,
@@ -12,6 +13,8 @@ use anyhow::{Context, Result, bail};
 pub(crate) struct Workspace {
     pub root: PathBuf,
     pub target: PathBuf,
+    /// Folder of each member, by the name of its package.
+    folders: BTreeMap<String, PathBuf>,
 }
 
 impl Workspace {
@@ -36,7 +39,16 @@ impl Workspace {
         Ok(Self {
             root: folder("workspace_root")?,
             target: folder("target_directory")?,
+            folders: folders(&metadata),
         })
+    }
+
+    /// The folder of a member.
+    pub(crate) fn folder_of(&self, package: &str) -> Result<&Path> {
+        self.folders
+            .get(package)
+            .map(PathBuf::as_path)
+            .with_context(|| format!("the workspace has no member `{package}`"))
     }
 
     /// Built guests, corpus and vocabulary, as `phagen` reads them at run time.
@@ -47,6 +59,12 @@ impl Workspace {
     /// The components as cargo leaves them.
     pub(crate) fn components(&self) -> PathBuf {
         self.target.join("wasm32-wasip2").join("guest")
+    }
+
+    /// One of them, by the name of its package.
+    pub(crate) fn component(&self, package: &str) -> PathBuf {
+        self.components()
+            .join(format!("{}.wasm", package.replace('-', "_")))
     }
 
     pub(crate) fn binary(&self) -> PathBuf {
@@ -60,6 +78,18 @@ impl Workspace {
         command.current_dir(&self.root);
         command
     }
+}
+
+fn folders(metadata: &serde_json::Value) -> BTreeMap<String, PathBuf> {
+    let packages = metadata["packages"].as_array();
+    packages
+        .into_iter()
+        .flatten()
+        .filter_map(|package| {
+            let folder = Path::new(package["manifest_path"].as_str()?).parent()?;
+            Some((package["name"].as_str()?.to_owned(), folder.to_owned()))
+        })
+        .collect()
 }
 
 fn cargo() -> PathBuf {

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
-    guests, share,
+    guests, languages, share,
     shell::{self, Workspace, say},
     tools,
 };
@@ -13,9 +13,11 @@ use crate::{
 /// `extra` goes to nextest: a filter, `--no-capture` and the like.
 pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
     tools::require_c_compiler()?;
+    tools::require_registry()?;
     say("building the plugins");
     guests::build(workspace)?;
     guests::build_unruly(workspace)?;
+    languages::build(workspace)?;
     share::lay_out(workspace)?;
     say("running the tests");
     run_nextest(workspace, extra)?;
@@ -38,6 +40,7 @@ fn run_nextest(workspace: &Workspace, extra: &[String]) -> Result<()> {
         .args(["nextest", "run", "--workspace", "--locked"])
         .args(extra)
         .env("PHAGEN_TEST_GUESTS", workspace.components())
+        .env("PHAGEN_TEST_LANGUAGES", languages::folder(workspace))
         .env("CARGO_TARGET_DIR", &workspace.target);
     shell::run(&mut command)
 }

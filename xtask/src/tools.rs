@@ -26,6 +26,25 @@ pub(crate) fn require_c_compiler() -> Result<()> {
     Ok(())
 }
 
+/// A container registry on this machine, which plugins are pushed to and pulled from.
+pub(crate) fn require_registry() -> Result<()> {
+    const PACKAGE: &str = "docker-registry";
+    let is_there = || answers(Command::new(PACKAGE).arg("--version"));
+    if is_there() {
+        return Ok(());
+    }
+    say(&format!(
+        "installing `{PACKAGE}`, which the tests push plugins to"
+    ));
+    let installed = answers(Command::new("apt-get").args(["install", "--yes", PACKAGE]));
+    if !installed || !is_there() {
+        bail!(
+            "the tests need `{PACKAGE}`, a container registry\nhelp: install it (Debian and Ubuntu: `apt-get update && apt-get install {PACKAGE}`)"
+        );
+    }
+    Ok(())
+}
+
 /// Adds the guests' target to the toolchain in use.
 pub(crate) fn require_guest_target() -> Result<()> {
     let installed = Command::new("rustup")
