@@ -8,19 +8,18 @@ use futures::future::join_all;
 use phagen_cache::{Cache, CacheClass};
 use phagen_domain::{
     evidence::{EvidenceKind, Passage},
-    finding::Finding,
     query::Query,
     result::RankedEvidence,
 };
 use phagen_plugin::{ActiveSlot, Document, PluginError};
-use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::{error::AnalysisError, gather::key_of, stand_in::StandIn, unite::United};
-
-/// What one mapper found, shared with the cache.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Findings(pub Vec<Finding>);
+use crate::{
+    error::AnalysisError,
+    gather::key_of,
+    stand_in::StandIn,
+    unite::{Findings, United},
+};
 
 /// What the mappers found, and which did not answer.
 pub(crate) struct Mapped {

@@ -285,7 +285,7 @@ mod tests {
     use phagen_ranking::is_ancestor;
 
     use super::*;
-    use crate::mapping::Findings;
+    use crate::unite::Findings;
 
     fn vocabulary() -> MeshVocabulary {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/vocabulary");

@@ -10,7 +10,11 @@ use phagen_domain::{
     mesh::MeshId,
 };
 
-use crate::mapping::Findings;
+use serde::{Deserialize, Serialize};
+
+/// What one mapper found, shared with the cache.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Findings(pub Vec<Finding>);
 
 /// Findings, and who made each.
 pub(crate) struct United {

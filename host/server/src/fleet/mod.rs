@@ -186,7 +186,8 @@ impl Fleet {
         self.write(to, digest, cause).await;
     }
 
-    /// A slot that was just made and cannot serve goes again; a seeded one stays for the operator.
+    /// A slot that cannot serve and has no way back goes. A built-in one is seeded again at the next
+    /// start.
     async fn remove(&self, to: Slot, digest: Digest, cause: Cause) {
         let change = SlotMove {
             expected: Some(to.generation),

@@ -40,11 +40,11 @@ impl Fleet {
             if has_changed || now >= report_at {
                 report_at = now + REPORT_EVERY;
                 self.look_after_versions().await;
-                self.log_fault("say what this process serves", self.report().await);
+                log_fault("say what this process serves", self.report().await);
             }
             if now >= sweep_at {
                 sweep_at = now + SWEEP_EVERY;
-                self.log_fault("look for drained versions", self.sweep().await);
+                log_fault("look for drained versions", self.sweep().await);
             }
         }
     }
@@ -68,11 +68,10 @@ impl Fleet {
         }
         Ok(())
     }
+}
 
-    #[expect(clippy::unused_self, reason = "reads as a sentence where it is called")]
-    fn log_fault(&self, tried: &str, outcome: Result<(), StoreError>) {
-        if let Err(error) = outcome {
-            tracing::warn!(%error, "cannot {tried}; tries again");
-        }
+fn log_fault(tried: &str, outcome: Result<(), StoreError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "cannot {tried}; tries again");
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use phagen_analysis::AnalysisError;
 use phagen_domain::{
-    job::{JobFailure, JobRequest, Lease, Progress},
+    job::{Job, JobFailure, JobRequest, Lease, Progress},
     result::JobResult,
 };
 use phagen_plugin::{Recording, SlotSet};
@@ -46,21 +46,13 @@ impl Worker {
         };
         let seconds = begun.elapsed().as_secs_f64();
         let (written, outcome) = match outcome {
-            Ok(Ok(mut result)) => {
-                let recording = recorded.map(|(_, recorder)| recorder.take());
-                if job.request.record
-                    && let Some(recording) = &recording
-                {
-                    self.keep(recording, &mut result).await;
-                }
-                let written = self.house.store.finish(&lease, &result).await;
-                if let Some(recording) = recording {
-                    self.trials.offer(Finished {
-                        job: job.id,
-                        trials: slots.trials,
-                        recording,
-                    });
-                }
+            Ok(Ok(result)) => {
+                let recorded = recorded.map(|(_, recorder)| Finished {
+                    job: job.id,
+                    trials: slots.trials,
+                    recording: recorder.take(),
+                });
+                let written = self.succeed(&job, &lease, result, recorded).await;
                 (written, "succeeded")
             }
             Ok(Err(error)) => {
@@ -84,6 +76,27 @@ impl Worker {
             }
             Err(error) => warn!(job = %job.id, %error, "end of job `{}` was not stored", job.id),
         }
+    }
+
+    /// Stores the result, with what was recorded if the request asked for it, then leaves the calls
+    /// to the trials.
+    async fn succeed(
+        &self,
+        job: &Job,
+        lease: &Lease,
+        mut result: JobResult,
+        recorded: Option<Finished>,
+    ) -> Result<(), StoreError> {
+        if job.request.record
+            && let Some(finished) = &recorded
+        {
+            self.keep(&finished.recording, &mut result).await;
+        }
+        let written = self.house.store.finish(lease, &result).await;
+        if let Some(finished) = recorded {
+            self.trials.offer(finished);
+        }
+        written
     }
 
     async fn analyse(
