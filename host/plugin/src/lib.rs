@@ -27,7 +27,7 @@ mod world;
 pub use breaker::{BreakerSettings, BreakerState, CallStats, Guard, MonotonicClock};
 pub use compile::{CompileLimits, compile_guest, compile_guest_process};
 pub use error::PluginError;
-pub use gate::{CheckReport, CompiledInfo, Verified};
+pub use gate::{CheckReport, CompiledInfo, Verified, ask_golden};
 pub use guest::{
     CorpusSearch, EgressLimits, EgressSettings, InvalidSecret, Resolve, Secrets, SystemResolver,
 };

@@ -13,13 +13,12 @@ use phagen_domain::{
     artifact::{ArtifactRecord, LinearReranker},
     clock::Clock,
     digest::Digest,
-    evidence::Attribute,
-    plugin::{Activation, Cause, Grant, Slot, Verb, VersionState, World},
+    plugin::{Activation, Cause, Slot, SlotName, Verb, VersionState, World},
 };
 use phagen_package::Package;
 use phagen_store::{NewVersion, SlotMove, Store};
 
-use crate::fleet::BuiltIns;
+use crate::fleet::{self, BuiltIns};
 
 /// Name under which the reranker's own weights are listed.
 pub const DEFAULT_ARTIFACT: &str = "reranker-default";
@@ -181,39 +180,25 @@ async fn store_artifact(
 
 fn built_in_slots(components: &Components, artifact: Digest) -> Result<Vec<Slot>> {
     let slot = |name: &str, (plugin, world): (&'static str, World)| -> Result<Slot> {
+        let name: SlotName = name.parse()?;
+        let plugin = (plugin, components[plugin]);
         Ok(Slot {
-            name: name.parse()?,
+            serving: fleet::activation(&name, world, plugin, Some(artifact)),
+            name,
             world,
             place: 0,
-            serving: Activation {
-                plugin: plugin.to_owned(),
-                plugin_digest: components[plugin],
-                artifact_digest: None,
-                config: Vec::new(),
-                grant: Grant::default(),
-            },
             previous: None,
             candidate: None,
             generation: 1,
         })
     };
     let [source, mapper, reranker] = BUILT_IN;
-    let mut slots = Vec::new();
-    for kind in SOURCE_SLOTS {
-        let mut slot = slot(kind, source)?;
-        slot.serving.config = vec![Attribute {
-            key: "kind".to_owned(),
-            value: kind.to_owned(),
-        }];
-        slot.serving.grant.corpus = true;
-        slots.push(slot);
-    }
-    slots.push(slot("mapper", mapper)?);
-    let mut reranker = slot("reranker", reranker)?;
-    reranker.serving.artifact_digest = Some(artifact);
-    reranker.serving.grant.artifact = true;
-    slots.push(reranker);
-    Ok(slots)
+    SOURCE_SLOTS
+        .map(|kind| (kind, source))
+        .into_iter()
+        .chain([("mapper", mapper), ("reranker", reranker)])
+        .map(|(name, plugin)| slot(name, plugin))
+        .collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

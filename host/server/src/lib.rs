@@ -5,6 +5,7 @@
 
 pub mod author;
 pub mod bootstrap;
+mod causes;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -15,7 +15,7 @@ use phagen_package::{GoldenCase, GoldenCases, golden::Expectation};
 
 use super::{
     milliseconds_since, probe,
-    question::{agree, ask, judge},
+    question::{agree, ask_golden, judge},
 };
 use crate::{
     PluginError,
@@ -172,7 +172,7 @@ impl Check {
             // What is faked may be granted in full.
             slot.activation.grant = slot.plugin.asked();
             slot.activation.config = case.config.iter().map(attribute).collect();
-            let first = ask(&slot, &case.call, case.as_of).await;
+            let first = ask_golden(&slot, &case.call, case.as_of).await;
             let expects_failure = matches!(case.expect, Expectation::Failure { .. });
             if let (Err(PluginError::Guest(failure)), false) = (&first, expects_failure)
                 && failure.code != "invalid-config"
@@ -184,7 +184,7 @@ impl Check {
             judge(case, &first)?;
             n_run += 1;
             if slot.plugin.world() != World::Source {
-                let second = ask(&slot, &case.call, case.as_of).await;
+                let second = ask_golden(&slot, &case.call, case.as_of).await;
                 agree(&first, &second)?;
             }
         }
@@ -203,8 +203,8 @@ impl Check {
             );
             return Ok(());
         };
-        let first = ask(&self.apart, &question, as_of).await;
-        let second = ask(&self.apart, &question, as_of).await;
+        let first = ask_golden(&self.apart, &question, as_of).await;
+        let second = ask_golden(&self.apart, &question, as_of).await;
         agree(&first, &second)?;
         first?;
         self.notes.push(
@@ -224,9 +224,9 @@ impl Check {
         let (Some(question), true) = (question, kept.kept().is_some() && cases.is_empty()) else {
             return Ok(());
         };
-        let fresh = ask(&self.apart, &question, as_of).await;
+        let fresh = ask_golden(&self.apart, &question, as_of).await;
         for _ in 0..3 {
-            agree(&fresh, &ask(&kept, &question, as_of).await)?;
+            agree(&fresh, &ask_golden(&kept, &question, as_of).await)?;
         }
         self.notes
             .push("a kept instance answered three times as a fresh one".to_owned());

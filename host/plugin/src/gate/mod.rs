@@ -11,6 +11,7 @@ mod question;
 mod verify;
 
 pub use check::CheckReport;
+pub use question::ask_golden;
 pub use verify::Verified;
 
 use std::time::Instant;

@@ -12,7 +12,8 @@ use crate::{
     slot::{ActiveSlot, Document},
 };
 
-pub(super) async fn ask(
+/// Asks `slot` what a golden case asks: a call of its world, with the slot's own outside.
+pub async fn ask_golden(
     slot: &ActiveSlot,
     call: &GoldenCall,
     as_of: NaiveDate,

@@ -11,10 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::NaiveDate;
 use phagen_domain::plugin::World;
 use phagen_package::{GoldenCase, golden::GoldenCall};
-use phagen_plugin::{ActiveSlot, Document, PluginError};
+use phagen_plugin::{ActiveSlot, ask_golden};
 
 use super::{AuthorError, Rehearsal, Subject};
 
@@ -84,18 +83,18 @@ async fn one(
     let nothing = emptied(&case.call);
     // Once each, so that nothing is measured that happens once; and how long a round takes.
     let began = Instant::now();
-    ask(&slot, &case.call, case.as_of).await;
+    drop(ask_golden(&slot, &case.call, case.as_of).await);
     slot.self_test(case.as_of).await?;
-    ask(&idle, &case.call, case.as_of).await;
-    ask(&idle, &nothing, case.as_of).await;
+    drop(ask_golden(&idle, &case.call, case.as_of).await);
+    drop(ask_golden(&idle, &nothing, case.as_of).await);
     let n_rounds = rounds(began.elapsed());
     let mut times = [const { Vec::new() }; 4];
     for _ in 0..n_rounds {
         let [whole, instance, crossing, empty] = &mut times;
-        whole.push(timed(ask(&slot, &case.call, case.as_of)).await);
+        whole.push(timed(ask_golden(&slot, &case.call, case.as_of)).await);
         instance.push(timed(async { drop(slot.self_test(case.as_of).await) }).await);
-        crossing.push(timed(ask(&idle, &case.call, case.as_of)).await);
-        empty.push(timed(ask(&idle, &nothing, case.as_of)).await);
+        crossing.push(timed(ask_golden(&idle, &case.call, case.as_of)).await);
+        empty.push(timed(ask_golden(&idle, &nothing, case.as_of)).await);
     }
     let [whole, instance, crossing, empty] = times.map(Part::of);
     let marshalling = Part {
@@ -133,35 +132,11 @@ fn rounds(one: Duration) -> usize {
         .clamp(MIN_ROUNDS, MAX_ROUNDS)
 }
 
-async fn timed(work: impl Future<Output = ()>) -> Duration {
-    let began = Instant::now();
-    work.await;
-    began.elapsed()
-}
-
 /// A case may expect a failure: how long it takes to fail is measured as well.
-async fn ask(slot: &ActiveSlot, call: &GoldenCall, as_of: NaiveDate) {
-    let answered: Result<(), PluginError> = match call {
-        GoldenCall::Search(call) => slot
-            .search(&call.query, call.limit, call.cursor.as_deref())
-            .await
-            .map(drop),
-        GoldenCall::Find(call) => {
-            let documents: Vec<Document> = call
-                .documents
-                .iter()
-                .map(|document| Document {
-                    evidence_id: document.evidence_id.clone(),
-                    passages: document.passages.clone(),
-                })
-                .collect();
-            slot.find(as_of, call.molecule.as_ref(), &documents)
-                .await
-                .map(drop)
-        }
-        GoldenCall::Rerank(call) => slot.rerank(&call.query, &call.candidates).await.map(drop),
-    };
-    drop(answered);
+async fn timed<T>(work: impl Future<Output = T>) -> Duration {
+    let began = Instant::now();
+    drop(work.await);
+    began.elapsed()
 }
 
 /// The same question about nothing.

@@ -1,7 +1,36 @@
 //! What came with the host itself and stands behind every other mapper and reranker. A source has
 //! no such stand-in: evidence from elsewhere is not its evidence.
 
-use phagen_domain::plugin::{Activation, Slot, World};
+use phagen_domain::{
+    digest::Digest,
+    evidence::Attribute,
+    plugin::{Activation, Grant, Slot, SlotName, World},
+};
+
+/// A built-in plugin as the host itself puts it into a slot. A source's slot is called after the
+/// kind of evidence that it is for; weights are the reranker's.
+pub(crate) fn activation(
+    slot: &SlotName,
+    world: World,
+    plugin: (&str, Digest),
+    weights: Option<Digest>,
+) -> Activation {
+    let kind = Attribute {
+        key: "kind".to_owned(),
+        value: slot.to_string(),
+    };
+    Activation {
+        plugin: plugin.0.to_owned(),
+        plugin_digest: plugin.1,
+        artifact_digest: weights.filter(|_| world == World::Reranker),
+        config: Vec::from_iter((world == World::Source).then_some(kind)),
+        grant: Grant {
+            corpus: world == World::Source,
+            artifact: world == World::Reranker,
+            ..Grant::default()
+        },
+    }
+}
 
 /// The built-in plugins as they were seeded.
 #[derive(Debug, Clone, Default)]

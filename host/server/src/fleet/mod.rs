@@ -28,6 +28,7 @@ use phagen_store::{SlotMove, Store, StoreError};
 use tokio::sync::Notify;
 
 pub use built_in::BuiltIns;
+pub(crate) use built_in::activation;
 pub use generation::{Generation, JobSlots, Trial};
 pub use loader::{SlotError, SlotLoader};
 
@@ -147,13 +148,7 @@ impl Fleet {
         let name = to.name.clone();
         let verb = cause.verb;
         let reason = cause.reason.clone().unwrap_or_default();
-        let change = SlotMove {
-            expected: Some(to.generation),
-            to,
-            digest,
-            cause,
-            key: None,
-        };
+        let change = decided(to, digest, cause);
         match self.store.move_slot(&change).await {
             Ok(_) => {
                 metrics::counter!("phagen_plugin_rollbacks_total", "slot" => name.to_string())
@@ -189,15 +184,20 @@ impl Fleet {
     /// A slot that cannot serve and has no way back goes. A built-in one is seeded again at the next
     /// start.
     async fn remove(&self, to: Slot, digest: Digest, cause: Cause) {
-        let change = SlotMove {
-            expected: Some(to.generation),
-            to,
-            digest,
-            cause,
-            key: None,
-        };
+        let change = decided(to, digest, cause);
         if let Err(error) = self.store.remove_slot(&change).await {
             tracing::error!(slot = %change.to.name, %error, "slot `{}` could not be removed", change.to.name);
         }
+    }
+}
+
+/// A move of the host's own, from the row as it was read.
+fn decided(to: Slot, digest: Digest, cause: Cause) -> SlotMove {
+    SlotMove {
+        expected: Some(to.generation),
+        to,
+        digest,
+        cause,
+        key: None,
     }
 }

@@ -10,6 +10,8 @@ use phagen_domain::{
 use phagen_plugin::{ActiveSlot, SlotSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::causes;
+
 use super::{Generation, SlotError, SlotLoader, Trial, loader::Place};
 
 /// A set that may serve, and what of the rows is not in it.
@@ -76,7 +78,7 @@ fn refusal(row: &Slot, digest: Digest, is_candidate: bool, error: &SlotError) ->
         row: row.clone(),
         digest,
         is_candidate,
-        reason: chain(error),
+        reason: causes::told(error),
     }
 }
 
@@ -177,16 +179,4 @@ fn set_of(served: Vec<(World, ActiveSlot)>) -> Result<SlotSet, SlotError> {
         }
     }
     Ok(set)
-}
-
-/// The error with its causes, as one line for the record.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

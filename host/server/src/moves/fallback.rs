@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use phagen_domain::{
     digest::Digest,
-    evidence::Attribute,
-    plugin::{Activation, Grant, PluginVersion, Slot, SlotName, World},
+    plugin::{Activation, PluginVersion, Slot, SlotName},
 };
 
 use super::MoveError;
+use crate::fleet;
 
 /// What may stand in.
 #[derive(Debug, Default)]
@@ -83,29 +83,18 @@ impl Fallbacks {
                 && version.digest != taken_out
                 && version.state.may_serve()
         })?;
-        let kind = Attribute {
-            key: "kind".to_owned(),
-            value: slot.name.to_string(),
-        };
-        Some(Activation {
-            plugin: version.name.to_string(),
-            plugin_digest: version.digest,
-            artifact_digest: self
-                .default_artifact
-                .filter(|_| slot.world == World::Reranker),
-            config: Vec::from_iter((slot.world == World::Source).then_some(kind)),
-            grant: Grant {
-                corpus: slot.world == World::Source,
-                artifact: slot.world == World::Reranker,
-                ..Grant::default()
-            },
-        })
+        Some(fleet::activation(
+            &slot.name,
+            slot.world,
+            (version.name.as_str(), version.digest),
+            self.default_artifact,
+        ))
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use phagen_domain::plugin::{Gate, GateReport, Signature, VersionState};
+    use phagen_domain::plugin::{Gate, GateReport, Signature, VersionState, World};
 
     use super::{super::decide::bare, *};
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{Worker, jitter, progress::LatestProgress, retry_policy};
-use crate::{recording, trial::Finished};
+use crate::{causes, recording, trial::Finished};
 
 /// How often progress is written, and a wish to cancel looked for.
 const HEARTBEAT: Duration = Duration::from_millis(250);
@@ -205,22 +205,10 @@ impl Worker {
         error: &AnalysisError,
     ) -> Result<(), StoreError> {
         let failure = JobFailure {
-            message: chain(error),
+            message: causes::told(error),
             retryable: error.is_retryable(),
         };
         let delay = retry_policy(self.settings()).delay(attempt, jitter());
         self.house.store.fail(lease, &failure, delay).await
     }
-}
-
-/// The error with its causes, as one line for the job's row.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
