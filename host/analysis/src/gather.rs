@@ -68,14 +68,6 @@ pub(crate) struct Asked<'a> {
     pub report: SourceReport,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum GatherError {
-    #[error(transparent)]
-    Plugin(#[from] PluginError),
-    #[error("no answer within {0:?}")]
-    Deadline(Duration),
-}
-
 /// Asks the sources that `wanted` names, or all, and reports on every one, in the set's order.
 pub(crate) async fn gather<'a>(
     request: &Request<'_>,
@@ -137,7 +129,7 @@ async fn ask<'a>(
     }
 }
 
-type SourceAnswer = Result<Cached<Answer>, Arc<GatherError>>;
+type SourceAnswer = Result<Cached<Answer>, Arc<PluginError>>;
 
 async fn answer_of(
     request: &Request<'_>,
@@ -155,8 +147,10 @@ async fn answer_of(
     let load = async {
         tokio::time::timeout(request.deadline, read_pages(request, source))
             .await
-            .map_err(|_| GatherError::Deadline(request.deadline))?
-            .map_err(GatherError::from)
+            .unwrap_or(Err(PluginError::Timeout {
+                call: "search",
+                deadline: request.deadline,
+            }))
     };
     Ok(cache.get_or_load(CacheClass::Retrieval, key, load).await)
 }

@@ -1,9 +1,7 @@
 //! Who answers when a slot's own version cannot: the versions that stand behind it, in order. An
 //! answer by one of them is an answer, and the result is marked as degraded.
 
-use std::fmt::Display;
-
-use phagen_plugin::ActiveSlot;
+use phagen_plugin::{ActiveSlot, PluginError};
 use tracing::warn;
 
 /// The version that is asked now, and why the one before was not enough.
@@ -21,11 +19,14 @@ impl<'a> StandIn<'a> {
         }
     }
 
-    /// Turns to the next version after a failure; false when there is none.
-    pub(crate) fn step(&mut self, error: &dyn Display) -> bool {
+    /// Turns to the next version after a failure; false when there is none that could do better.
+    pub(crate) fn step(&mut self, error: &PluginError) -> bool {
         let Some(fallback) = self.by.fallback() else {
             return false;
         };
+        if !error.may_be_answered_elsewhere() {
+            return false;
+        }
         let name = &self.by.slot;
         let digest = fallback.activation.plugin_digest.short();
         warn!(slot = %name, error = %error, "slot `{name}` failed; its fallback `{digest}` is asked");

@@ -15,7 +15,7 @@ pub mod types_diff;
 mod error;
 mod hex;
 
-pub use component::{Package, Producers, check_whole, embed};
+pub use component::{Package, Producers, check_whole, embed, read_manifest};
 pub use error::PackageError;
 pub use golden::{Answer, GoldenCase, GoldenCases};
 pub use manifest::{parse_manifest, write_manifest};

@@ -145,6 +145,15 @@ pub enum PluginError {
     )]
     NotDeterministic { difference: Difference },
 
+    #[error(
+        "`{candidate}` scores {score}, and {turned} when the same candidates come in reverse: scores must stand in the order of the candidates; where a candidate's place in the list is meant to count, say `reads_order = true` under `[self_test]` of plugin.toml"
+    )]
+    OutOfOrder {
+        candidate: String,
+        score: f32,
+        turned: f32,
+    },
+
     #[error("all {n_instances} instances were in use for {waited:?}; try again")]
     PoolFull { n_instances: u32, waited: Duration },
 }
@@ -179,6 +188,7 @@ impl PluginError {
             Self::CompileCrashed { .. } => "plugin_compile_crashed",
             Self::GoldenCase { .. } => "plugin_golden",
             Self::NotDeterministic { .. } => "plugin_not_deterministic",
+            Self::OutOfOrder { .. } => "plugin_out_of_order",
         }
     }
 
@@ -189,6 +199,16 @@ impl PluginError {
             Self::Timeout { .. } | Self::PoolFull { .. } | Self::BreakerOpen { .. } => true,
             Self::Guest(failure) => failure.should_retry(),
             _ => false,
+        }
+    }
+
+    /// Whether another version may answer what this one could not. A question that the guest finds
+    /// wrong is wrong for all, and a full pool is full for all of the same engine.
+    pub fn may_be_answered_elsewhere(&self) -> bool {
+        match self {
+            Self::PoolFull { .. } => false,
+            Self::Guest(failure) => failure.code != "invalid-input",
+            _ => true,
         }
     }
 

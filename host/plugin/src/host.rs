@@ -11,7 +11,7 @@ use phagen_domain::{
     evidence::Attribute,
     plugin::{Grant, LimitRequest, Manifest, World},
 };
-use phagen_package::Package;
+use phagen_package::{Package, read_manifest};
 use tokio::sync::Semaphore;
 use wasmtime::{Engine, component::Component};
 
@@ -19,7 +19,8 @@ use crate::{
     PluginError, call,
     compile::{self, Compiler},
     engine::{Engines, Purpose},
-    guest::{CorpusSearch, Egress, Guest, Role},
+    guest::{CorpusSearch, Egress, Guest, Role, Surroundings, Witness},
+    kept::Keepers,
     logs::{LogLine, LogTail, Logs},
     plugin::{Plugin, PluginInner},
     settings::{CallLimits, PluginSettings},
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) corpus: Arc<dyn CorpusSearch>,
     pub(crate) egress: Arc<Egress>,
     pub(crate) engines: Engines,
+    pub(crate) keepers: Keepers,
     scoring: Places,
     io: Places,
 }
@@ -88,7 +90,7 @@ impl Shared {
         outside: Surroundings,
     ) -> wasmtime::Store<Guest> {
         let purpose = Purpose::of(world);
-        let guest = Guest::new(role, purpose, limits, outside.corpus, outside.egress);
+        let guest = Guest::new(role, purpose, limits, outside);
         let mut store = wasmtime::Store::new(self.engines.of(purpose), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(limits.output_bytes_of(world));
@@ -97,12 +99,6 @@ impl Shared {
         store.epoch_deadline_callback(|store| Ok(call::on_tick(store.data())));
         store
     }
-}
-
-/// What answers a guest that asks for something outside of it.
-pub(crate) struct Surroundings {
-    pub(crate) corpus: Arc<dyn CorpusSearch>,
-    pub(crate) egress: Arc<Egress>,
 }
 
 impl PluginHost {
@@ -120,6 +116,7 @@ impl PluginHost {
                 egress: Arc::new(Egress::new(&settings)?),
                 scoring: Places::new(&settings),
                 io: Places::new(&settings),
+                keepers: Keepers::default(),
                 settings,
                 corpus,
                 engines,
@@ -135,7 +132,8 @@ impl PluginHost {
         compile::inspect(bytes)?;
         let digest = Digest::of(bytes);
         let fitted = self.fit(world, digest, bytes)?;
-        let manifest = read(bytes)?.manifest;
+        let manifest =
+            read_manifest(bytes).map_err(|error| PluginError::Package(Box::new(error)))?;
         let limits = self.limits_of(manifest.as_ref())?;
         let log = self.logs.tail(digest);
         let facts = self.describe(world, &fitted, &limits, &log)?;
@@ -247,6 +245,7 @@ impl PluginHost {
         let surroundings = Surroundings {
             corpus: Arc::clone(&self.shared.corpus),
             egress: Arc::clone(&self.shared.egress),
+            witness: Witness::Nobody,
         };
         let work = || {
             let runtime = tokio::runtime::Builder::new_current_thread()

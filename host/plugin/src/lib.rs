@@ -20,6 +20,7 @@ mod kept;
 mod logs;
 mod plugin;
 mod record;
+mod roots;
 mod settings;
 mod slot;
 mod world;
@@ -35,11 +36,13 @@ pub use host::PluginHost;
 pub use logs::{LogLevel, LogLine};
 pub use plugin::Plugin;
 pub use record::{
-    CallAnswer, CallInput, CorpusExchange, Difference, RecordedCall, RecordedFailure, Recorder,
-    Recording, ask, replay,
+    BodyEnd, CallAnswer, CallInput, CorpusExchange, Difference, Given, HttpAnswer, HttpExchange,
+    HttpFailure, HttpHeader, HttpRequest, HttpResponse, NotKept, Octets, RecordedCall,
+    RecordedFailure, Recorder, Recording, ReplayError, ask, replay,
 };
+pub use roots::{InvalidRoots, read_roots};
 pub use settings::{CallLimits, CompilerProcess, LimitCaps, PluginSettings};
-pub use slot::{ActiveSlot, Answered, Artifact, Document, Reranked, SlotSet};
+pub use slot::{ActiveSlot, Artifact, Document, Reranked, SlotSet};
 pub use world::{WorldDescription, worlds};
 
 /// The versions of the contract that this host speaks, the oldest first.

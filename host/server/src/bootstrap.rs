@@ -16,7 +16,7 @@ use phagen_domain::{
     plugin::{Activation, Cause, Slot, SlotName, Verb, VersionState, World},
 };
 use phagen_package::Package;
-use phagen_store::{NewVersion, SlotMove, Store};
+use phagen_store::{NewVersion, SlotMove, Store, StoreError};
 
 use crate::fleet::{self, BuiltIns};
 
@@ -63,7 +63,8 @@ pub fn find_share_dir(set: Option<&Path>) -> Result<PathBuf> {
 }
 
 /// Stores the built-in plugins and artifacts, seeds the slots that do not exist, and moves those
-/// that still serve a built-in plugin to it as it is built now. Returns the built-in ones.
+/// that still serve a built-in plugin to it as it is built now, unless an operator quarantined it.
+/// Returns the built-in ones.
 pub async fn seed_slots(
     store: &dyn Store,
     blobs: &BlobFolder,
@@ -92,10 +93,15 @@ pub async fn seed_slots(
             if record.is_none_or(|record| record.name != DEFAULT_ARTIFACT) {
                 change.to.serving.artifact_digest = now.serving.artifact_digest;
             }
-            store
-                .move_slot(&change)
-                .await
-                .with_context(|| format!("cannot update slot `{}`", now.name))?;
+            match store.move_slot(&change).await {
+                // An operator took today's build out, and a restart does not bring it back.
+                Err(StoreError::VersionMayNotServe { digest, .. }) => tracing::warn!(
+                    slot = %now.name, %digest,
+                    "slot `{}` stays with what it serves: the built-in plugin as it is built now is quarantined",
+                    now.name
+                ),
+                moved => drop(moved.with_context(|| format!("cannot update slot `{}`", now.name))?),
+            }
         }
     }
     Ok(built_ins)
@@ -121,6 +127,7 @@ async fn follow(store: &dyn Store, now: &Slot, built_in: Activation) -> Result<O
         },
         cause: Cause::host(Verb::Seed, "the built-in plugin was built anew"),
         key: None,
+        admits_quarantined: false,
     }))
 }
 

@@ -13,7 +13,8 @@ use phagen_cache::{Cache, CacheSettings};
 use phagen_corpus::{Corpus, CorpusError};
 use phagen_domain::{clock::Clock, evidence::Page, plugin::Failure, query::CorpusRequest};
 use phagen_plugin::{
-    CallLimits, CompilerProcess, CorpusSearch, LimitCaps, PluginHost, PluginSettings, Secrets,
+    CallLimits, CompilerProcess, CorpusSearch, EgressSettings, LimitCaps, PluginHost,
+    PluginSettings, Secrets, read_roots,
 };
 use phagen_store::Store;
 use phagen_store_sqlite::SqliteStore;
@@ -142,6 +143,7 @@ pub fn plugin_settings(settings: &Settings, cache_dir: PathBuf) -> Result<Plugin
         n_instances: plugin.n_instances,
         compiler: compiler(plugin)?,
         secrets: Secrets::new(secrets)?,
+        egress: egress(&plugin.egress)?,
         limits: CallLimits {
             deadline: Duration::from_millis(plugin.deadline_milliseconds),
             scoring_deadline: Duration::from_millis(plugin.scoring_deadline_milliseconds),
@@ -154,6 +156,18 @@ pub fn plugin_settings(settings: &Settings, cache_dir: PathBuf) -> Result<Plugin
             ..LimitCaps::default()
         },
         ..PluginSettings::new(cache_dir)
+    })
+}
+
+fn egress(settings: &config::EgressSettings) -> Result<EgressSettings> {
+    let mut extra_roots = Vec::new();
+    for file in &settings.extra_roots {
+        let roots = read_roots(file).context("setting `plugin.egress.extra_roots` is wrong")?;
+        extra_roots.extend(roots);
+    }
+    Ok(EgressSettings {
+        extra_roots,
+        ..EgressSettings::default()
     })
 }
 

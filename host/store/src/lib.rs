@@ -69,6 +69,15 @@ pub enum StoreError {
         expected: VersionState,
         found: VersionState,
     },
+    #[error(
+        "plugin version `{digest}` is `{}` and may not serve: take another version{}",
+        state.as_str(), unless(*state)
+    )]
+    VersionMayNotServe { digest: Digest, state: VersionState },
+    #[error(
+        "plugin version `{0}` serves or is tried in a slot: take it out of every slot first, then quarantine it"
+    )]
+    VersionServes(Digest),
     #[error("no publisher key is named `{0}`")]
     UnknownKey(String),
     #[error(
@@ -97,6 +106,15 @@ pub enum StoreError {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// What helps a version that may not serve, besides another one.
+fn unless(state: VersionState) -> &'static str {
+    match state {
+        VersionState::Quarantined => ", or force it with a reason",
+        state if state.awaits_a_gate() => ", or wait until it is `checked`",
+        _ => "",
+    }
 }
 
 /// Everything a driver offers.

@@ -1,7 +1,7 @@
 //! Versions, slots, artifacts, keys and trials: what may serve, what serves where, and who moved it.
 //! The bytes live in `host/blob`.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -48,15 +48,15 @@ pub struct VersionMove {
     pub cause: Cause,
 }
 
-/// A change of one slot, refused when the slot has moved on from `expected`.
-///
-/// Whether the versions that it names may serve is the caller's to ask: tests and a slot from an
-/// older schema name versions that were never recorded.
+/// A change of one slot, refused when the slot has moved on from `expected`, or when a version that
+/// it newly names may not serve. Versions that were never recorded may: tests name such, and slots
+/// from an older schema.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SlotMove {
     /// The generation that the change was decided on; none makes a slot that must not exist yet.
     pub expected: Option<u64>,
-    /// The whole row as it shall be. Its generation is not read: it becomes `expected` + 1, or 1.
+    /// The whole row as it shall be. Its generation is not read: it becomes `expected` + 1, and that
+    /// of a slot which is made, one past the last that any slot of its name ever had.
     pub to: Slot,
     /// The version that the event is about.
     pub digest: Digest,
@@ -64,6 +64,43 @@ pub struct SlotMove {
     /// The same key with the same move answers as the first time and changes nothing, wherever the
     /// slot is by now, for [`IdempotencyKey::LIFETIME`].
     pub key: Option<IdempotencyKey>,
+    /// Quarantined versions may serve by this move. Nothing lets one serve that was rejected, or
+    /// that a gate still has to look at.
+    pub admits_quarantined: bool,
+}
+
+impl SlotMove {
+    /// The versions that get a part in the slot, `found` as it is before the move, which they did
+    /// not have: drivers ask their states in the transaction of the move. What serves may become
+    /// the way back or be tried anew, whatever its state is, but what is tried or was the way back
+    /// gets a part when it serves.
+    pub fn newly_named(&self, found: Option<&Slot>) -> BTreeSet<Digest> {
+        let [now_serving, now_candidate, now_previous] = parts(found);
+        let [serving, candidate, previous] = parts(Some(&self.to));
+        let was = |digest: &Digest, held: &[Option<Digest>]| held.contains(&Some(*digest));
+        let newly = [
+            serving.filter(|digest| !was(digest, &[now_serving])),
+            candidate.filter(|digest| !was(digest, &[now_serving, now_candidate])),
+            previous.filter(|digest| !was(digest, &[now_serving, now_candidate, now_previous])),
+        ];
+        newly.into_iter().flatten().collect()
+    }
+
+    /// Whether a version in `state` may get a part in the slot by this move.
+    pub fn admits(&self, state: VersionState) -> bool {
+        state.may_serve() || self.admits_quarantined && state == VersionState::Quarantined
+    }
+}
+
+/// What serves, what is tried, and what served before.
+fn parts(slot: Option<&Slot>) -> [Option<Digest>; 3] {
+    let candidate = slot.and_then(|slot| slot.candidate.as_ref());
+    [
+        slot.map(|slot| &slot.serving),
+        candidate.map(|candidate| &candidate.activation),
+        slot.and_then(|slot| slot.previous.as_ref()),
+    ]
+    .map(|activation| activation.map(|activation| activation.plugin_digest))
 }
 
 /// What a slot became.
@@ -125,10 +162,12 @@ pub trait RegistryStore: Send + Sync {
 
     /// Moves a version and writes the event; [`StoreError::VersionMoved`] when it is not in `from`,
     /// [`StoreError::UnknownVersion`]. Any state but rejected and quarantined forgets the reason.
+    /// What a slot serves or tries is not quarantined by this: [`StoreError::VersionServes`].
     async fn move_version(&self, change: &VersionMove) -> Result<PluginVersion, StoreError>;
 
-    /// Makes the slots that do not exist yet, as given, with an event and the bookkeeping of
-    /// [`RegistryStore::move_slot`] each; leaves the others as they are. Returns how many it made.
+    /// Makes the slots that do not exist yet, with an event, the bookkeeping and the generation of
+    /// [`RegistryStore::move_slot`] each; leaves the others as they are, and leaves out those that
+    /// name a version which may not serve. Returns how many it made.
     async fn seed_slots(&self, slots: &[Slot]) -> Result<u64, StoreError>;
 
     /// Every slot, in the order that a job walks them: sources by name, then the mappers and then
@@ -143,16 +182,22 @@ pub trait RegistryStore: Send + Sync {
     /// it; while another slot still does it stays as it is, so a quarantine moves every slot that
     /// names it. Versions that were never recorded are left out. The event's `state` is that of
     /// `digest` after the move. One event a move: what became of the other versions follows from it.
+    /// In the same transaction, and after key and generation, the states of the versions that
+    /// [`SlotMove::newly_named`] lists are asked: [`StoreError::VersionMayNotServe`] names the first
+    /// that the move does not admit. So of a quarantine and an activation of one version, decided
+    /// at the same time, the later one sees what the earlier did.
     /// [`StoreError::GenerationMoved`], [`StoreError::UnknownSlot`], [`StoreError::SlotExists`],
     /// [`StoreError::KeyReused`].
     async fn move_slot(&self, change: &SlotMove) -> Result<Moved, StoreError>;
 
     /// Takes a slot away, with the same bookkeeping. `change.to` names it; what it holds is not
-    /// read. The event's generation is `expected` + 1; a slot made anew under the name begins at 1.
+    /// read. The event's generation is `expected` + 1, and a slot made anew under the name begins one
+    /// past it: what was decided on the old slot does not fit the new one.
     async fn remove_slot(&self, change: &SlotMove) -> Result<PluginEvent, StoreError>;
 
-    /// Sequence number of the newest event that changed a slot: a process that serves an older one
-    /// has to load the set again. 0 before the first. Read it before the slots: then what was
+    /// Sequence number of the newest event that changed a slot or quarantined a version, which may
+    /// stand behind a slot that does not name it: a process that serves an older one has to load
+    /// the set again. 0 before the first. Read it before the slots: then what was
     /// loaded is at least as new as the number says.
     async fn set_generation(&self) -> Result<u64, StoreError>;
 
@@ -197,4 +242,85 @@ pub trait RegistryStore: Send + Sync {
 
     /// Newest first.
     async fn list_artifacts(&self) -> Result<Vec<ArtifactRecord>, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use phagen_domain::plugin::{Activation, Candidate, Grant, Share, TrialMode, Verb};
+
+    use super::*;
+
+    fn activation(name: &str) -> Activation {
+        Activation {
+            plugin: name.to_owned(),
+            plugin_digest: Digest::of(name.as_bytes()),
+            artifact_digest: None,
+            config: Vec::new(),
+            grant: Grant::default(),
+        }
+    }
+
+    /// Names of what serves, is tried and served before; `-` is nothing.
+    fn slot([serving, candidate, previous]: [&str; 3]) -> Slot {
+        let named = |name: &str| (name != "-").then(|| activation(name));
+        Slot {
+            name: "reranker".parse().unwrap(),
+            world: World::Reranker,
+            place: 0,
+            serving: activation(serving),
+            previous: named(previous),
+            candidate: named(candidate).map(|activation| Candidate {
+                activation,
+                mode: TrialMode::Shadow,
+                share: Share::ALL,
+            }),
+            generation: 1,
+        }
+    }
+
+    fn change(to: Slot, admits_quarantined: bool) -> SlotMove {
+        SlotMove {
+            expected: Some(1),
+            digest: to.serving.plugin_digest,
+            to,
+            cause: Cause::host(Verb::Activate, "a test"),
+            key: None,
+            admits_quarantined,
+        }
+    }
+
+    #[test]
+    fn a_version_is_newly_named_where_it_gets_a_part() {
+        for (found, to, newly) in [
+            (None, ["a", "b", "c"], &["a", "b", "c"][..]),
+            (Some(["a", "b", "c"]), ["a", "b", "c"], &[]),
+            (Some(["a", "-", "-"]), ["b", "-", "a"], &["b"]),
+            (Some(["a", "b", "-"]), ["b", "-", "a"], &["b"]),
+            (Some(["a", "-", "b"]), ["b", "-", "a"], &["b"]),
+            (Some(["a", "-", "b"]), ["a", "b", "-"], &["b"]),
+            (Some(["a", "-", "-"]), ["a", "a", "-"], &[]),
+            (Some(["a", "b", "-"]), ["a", "-", "b"], &[]),
+            (Some(["a", "-", "-"]), ["a", "-", "b"], &["b"]),
+            (Some(["a", "b", "c"]), ["a", "-", "-"], &[]),
+        ] {
+            let found = found.map(slot);
+            let change = change(slot(to), false);
+            let expected: BTreeSet<Digest> = newly
+                .iter()
+                .map(|name| Digest::of(name.as_bytes()))
+                .collect();
+            assert_eq!(change.newly_named(found.as_ref()), expected, "{to:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_quarantine_has_an_exception() {
+        let [plain, admitting] = [false, true].map(|yes| change(slot(["a", "-", "-"]), yes));
+        for state in VersionState::ALL {
+            assert_eq!(plain.admits(state), state.may_serve(), "{state:?}");
+            let is_excepted = state == VersionState::Quarantined;
+            let expected = state.may_serve() || is_excepted;
+            assert_eq!(admitting.admits(state), expected, "{state:?}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! The weights, as the artifact holds them. An artifact that was made for other features is
 //! refused: a weight on the wrong column would order evidence by nonsense, and nobody would see.
 
+use std::borrow::Cow;
+
 use phagen_sdk::Failure;
 use serde::Deserialize;
 
@@ -14,12 +16,17 @@ const MAX_WEIGHT: f32 = 1e6;
 
 /// The part of the artifact that scoring needs; how it was trained is for people.
 #[derive(Deserialize)]
-struct Artifact {
+struct Artifact<'a> {
     format: String,
-    feature_names: Vec<String>,
+    #[serde(borrow)]
+    feature_names: Vec<Name<'a>>,
     weights: Vec<f32>,
     bias: f32,
 }
+
+/// Where it lies in the JSON, since every instance reads them all.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What the artifact says otherwise than this guest expects.
 #[derive(Debug)]
@@ -40,7 +47,7 @@ pub(crate) struct LinearModel {
 
 impl LinearModel {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, Mismatch> {
-        let artifact: Artifact = serde_json::from_slice(json)
+        let artifact: Artifact<'_> = serde_json::from_slice(json)
             .map_err(|error| Mismatch(format!("expected `{FORMAT}` as JSON, found {error}")))?;
         if artifact.format != FORMAT {
             let found = artifact.format;
@@ -83,10 +90,10 @@ impl LinearModel {
 }
 
 /// The same names in the same order, or the first difference.
-fn check_names(found: &[String]) -> Result<(), Mismatch> {
+fn check_names(found: &[Name<'_>]) -> Result<(), Mismatch> {
     let length = NAMES.len().max(found.len());
     let difference =
-        (0..length).find(|&i| NAMES.get(i).copied() != found.get(i).map(String::as_str));
+        (0..length).find(|&i| NAMES.get(i).copied() != found.get(i).map(|name| &*name.0));
     let Some(i) = difference else {
         return Ok(());
     };
@@ -96,7 +103,7 @@ fn check_names(found: &[String]) -> Result<(), Mismatch> {
         quoted(NAMES.get(i).copied()),
         i + 1,
         NAMES.len(),
-        quoted(found.get(i).map(String::as_str)),
+        quoted(found.get(i).map(|name| &*name.0)),
         found.len()
     )))
 }

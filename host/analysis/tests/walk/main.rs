@@ -1,6 +1,7 @@
 //! The whole walk of a job with the plugins and the data that ship.
 
 mod room;
+mod stand_in;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -27,7 +28,7 @@ fn uncached() -> CacheSettings {
     }
 }
 
-async fn room() -> &'static Room {
+async fn open_room() -> &'static Room {
     ROOM.get_or_init(|| async { Room::bundled() }).await
 }
 
@@ -42,7 +43,7 @@ fn diseases(result: &JobResult, stance: Stance) -> Vec<&str> {
 
 #[tokio::test]
 async fn aspirin_gets_traceable_and_sensible_suggestions() {
-    let result = room().await.analyse(&asked("aspirin")).await;
+    let result = open_room().await.analyse(&asked("aspirin")).await;
     assert!(!result.degraded, "{:?}", result.warnings);
     assert!(result.evidence.values().map(Vec::len).sum::<usize>() >= 14);
 
@@ -109,7 +110,7 @@ async fn aspirin_gets_traceable_and_sensible_suggestions() {
 
 #[tokio::test]
 async fn every_number_can_be_traced_to_its_text() {
-    let mut result = room().await.analyse(&asked("metformin")).await;
+    let mut result = open_room().await.analyse(&asked("metformin")).await;
     for suggestion in &result.repurposing_suggestions {
         assert!(!suggestion.basis.is_empty(), "{}", suggestion.disease);
         for place in &suggestion.basis {
@@ -143,7 +144,7 @@ async fn every_number_can_be_traced_to_its_text() {
 
 #[tokio::test]
 async fn a_molecule_nobody_knows_ends_with_nothing_and_says_so() {
-    let result = room().await.analyse(&asked("zorbamycinol")).await;
+    let result = open_room().await.analyse(&asked("zorbamycinol")).await;
     assert_eq!(result.evidence.values().map(Vec::len).sum::<usize>(), 0);
     assert!(result.repurposing_suggestions.is_empty());
     assert_eq!(
@@ -163,7 +164,7 @@ async fn a_molecule_nobody_knows_ends_with_nothing_and_says_so() {
 
 #[tokio::test]
 async fn a_repeated_job_is_served_from_the_cache_with_the_same_answer() {
-    let room = room().await;
+    let room = open_room().await;
     let first = room.analyse(&asked("tamoxifen")).await;
     let second = room.analyse(&asked("tamoxifen")).await;
     assert!(second.sources.iter().all(|source| source.cached));
@@ -177,7 +178,7 @@ async fn a_repeated_job_is_served_from_the_cache_with_the_same_answer() {
 
 #[tokio::test]
 async fn a_source_that_fails_degrades_the_result_and_is_listed() {
-    let room = room().await;
+    let room = open_room().await;
     let mut slots = room.slots.clone();
     slots.sources[2] = source(&room.host, "regulatory", "nonsense");
     let analysis = room::analysis(uncached(), room::PATIENT);
@@ -204,7 +205,7 @@ async fn a_source_that_fails_degrades_the_result_and_is_listed() {
 
 #[tokio::test]
 async fn a_source_that_may_heal_is_asked_again_but_not_for_ever() {
-    let room = room().await;
+    let room = open_room().await;
     for (n_failures, status) in [(2, SourceStatus::Found), (3, SourceStatus::Failed)] {
         let mut slots = room.slots.clone();
         slots.sources = vec![room.recovering_source(n_failures)];
@@ -218,7 +219,7 @@ async fn a_source_that_may_heal_is_asked_again_but_not_for_ever() {
 
 #[tokio::test]
 async fn a_source_without_end_is_read_four_pages_only() {
-    let room = room().await;
+    let room = open_room().await;
     // A page asks for twice what is kept, up to 200.
     for (limit, page_limit) in [(3, 6), (JobRequest::MAX_LIMIT + 1, 200)] {
         let (pages, endless) = room::endless_source();
@@ -237,7 +238,7 @@ async fn a_source_without_end_is_read_four_pages_only() {
 
 #[tokio::test]
 async fn a_source_is_read_until_it_gave_twice_what_is_kept() {
-    let room = room().await;
+    let room = open_room().await;
     let (pages, endless) = room::endless_source();
     let mut slots = room.slots.clone();
     slots.sources = vec![endless];
@@ -252,7 +253,7 @@ async fn a_source_is_read_until_it_gave_twice_what_is_kept() {
 
 #[tokio::test]
 async fn a_source_that_misses_its_deadline_has_failed() {
-    let room = room().await;
+    let room = open_room().await;
     let hasty = room::analysis(uncached(), Duration::from_millis(20));
     let mut slots = room.slots.clone();
     let (release, sources) = room::stuck_sources();
@@ -264,7 +265,10 @@ async fn a_source_that_misses_its_deadline_has_failed() {
     drop(release);
     for report in &result.sources {
         assert_eq!(report.status, SourceStatus::Failed);
-        assert_eq!(report.error.as_deref(), Some("no answer within 20ms"));
+        assert_eq!(
+            report.error.as_deref(),
+            Some("`search` ran past its deadline of 20ms")
+        );
     }
     assert!(result.degraded && result.evidence.is_empty());
     assert_eq!(result.recommendation.gate, 1);
@@ -273,7 +277,7 @@ async fn a_source_that_misses_its_deadline_has_failed() {
 
 #[tokio::test]
 async fn a_reranker_that_fails_leaves_the_order_of_the_sources() {
-    let room = room().await;
+    let room = open_room().await;
     let mut slots = room.slots.clone();
     // Without its artifact the reranker refuses to start.
     slots.rerankers[0].artifact = None;
@@ -300,7 +304,7 @@ async fn a_reranker_that_fails_leaves_the_order_of_the_sources() {
 
 #[tokio::test]
 async fn a_mapper_that_fails_leaves_no_suggestions() {
-    let room = room().await;
+    let room = open_room().await;
     let mut slots = room.slots.clone();
     // A component of another world cannot be called as a mapper.
     slots.mappers = slots.rerankers.clone();
@@ -319,7 +323,7 @@ async fn a_mapper_that_fails_leaves_no_suggestions() {
 
 #[tokio::test]
 async fn only_named_sources_are_asked_and_an_unknown_one_is_refused() {
-    let room = room().await;
+    let room = open_room().await;
     let mut request = asked("aspirin");
     request.sources = Some(vec!["literature".parse().unwrap()]);
     let result = room.analyse(&request).await;
@@ -347,7 +351,7 @@ async fn only_named_sources_are_asked_and_an_unknown_one_is_refused() {
 
 #[tokio::test]
 async fn stages_are_told_in_order_and_timed() {
-    let room = room().await;
+    let room = open_room().await;
     let heard = Heard::default();
     let result = room
         .analysis
@@ -376,7 +380,7 @@ async fn stages_are_told_in_order_and_timed() {
 async fn the_limit_bounds_each_kind() {
     let mut request = asked("aspirin");
     request.limit = 3;
-    let result = room().await.analyse(&request).await;
+    let result = open_room().await.analyse(&request).await;
     assert!(result.evidence.values().all(|ranked| ranked.len() <= 3));
     assert_eq!(result.evidence[&EvidenceKind::Literature].len(), 3);
 }

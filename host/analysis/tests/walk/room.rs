@@ -97,6 +97,20 @@ impl CorpusSearch for Recovering {
     }
 }
 
+/// A corpus that takes every question for a wrong one.
+struct Refusing;
+
+impl CorpusSearch for Refusing {
+    fn search(&self, _: &CorpusRequest) -> Result<Page, Failure> {
+        Err(Failure::new("invalid-input", "no such question"))
+    }
+}
+
+/// A literature source that finds its question wrong.
+pub(crate) fn refusing_source() -> ActiveSlot {
+    source(&host(Arc::new(Refusing)), "literature", "literature")
+}
+
 /// A corpus whose every page is one more document and has a next one.
 struct Endless(Asked);
 

@@ -91,6 +91,10 @@ pub struct SelfTest {
     /// File of the cases, beside `plugin.toml`; `build` embeds it too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cases: Option<String>,
+    /// A candidate's score depends on its place in the list, as where the second of two alike
+    /// counts less. Otherwise the host holds that it does not. For rerankers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reads_order: bool,
 }
 
 /// 1 to 64 of `a-z`, `0-9` and `-`, a letter first.

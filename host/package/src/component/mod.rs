@@ -84,6 +84,13 @@ impl Package {
     }
 }
 
+/// The manifest alone: what a host needs that has read the whole package before, and at a fraction
+/// of the cost, since a list of software may be long.
+pub fn read_manifest(bytes: &[u8]) -> Result<Option<Manifest>, PackageError> {
+    let manifest = walk::walk(bytes)?.manifest;
+    manifest.map(manifest::from_embedded).transpose()
+}
+
 /// Validates every byte of a component, code included, by the rules of this build's `wasmparser`.
 /// It takes some ten milliseconds a megabyte; nothing is compiled.
 pub fn check_whole(bytes: &[u8]) -> Result<(), PackageError> {

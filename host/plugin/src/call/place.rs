@@ -10,8 +10,8 @@ use wasmtime::Store;
 use crate::{
     PluginError,
     engine::Purpose,
-    guest::{Guest, Role},
-    host::{Shared, Surroundings},
+    guest::{Guest, Role, Surroundings},
+    host::Shared,
     record::Taking,
     slot::ActiveSlot,
 };
@@ -53,6 +53,7 @@ pub(super) fn fresh_store(
     let surroundings = Surroundings {
         corpus: taking.map_or_else(|| slot.corpus(), Taking::corpus),
         egress: slot.egress(),
+        witness: taking.map_or_else(|| slot.outside.witness.clone(), Taking::witness),
     };
     shared.store(plugin.world(), plugin.limits(), role, surroundings)
 }

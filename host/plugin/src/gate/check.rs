@@ -14,12 +14,12 @@ use phagen_domain::{
 use phagen_package::{GoldenCase, GoldenCases, golden::Expectation};
 
 use super::{
-    milliseconds_since, probe,
+    milliseconds_since, order, probe,
     question::{agree, ask_golden, judge},
 };
 use crate::{
     PluginError,
-    guest::{CorpusSearch, Egress},
+    guest::{CorpusSearch, Egress, Witness},
     host::PluginHost,
     slot::{ActiveSlot, Outside},
 };
@@ -112,6 +112,7 @@ impl PluginHost {
         Ok(Outside {
             corpus: Some(Arc::new(CaseCorpus(corpus.to_vec()))),
             egress: Some(Arc::new(Egress::canned(&self.shared.settings, http)?)),
+            witness: Witness::Nobody,
         })
     }
 }
@@ -186,6 +187,9 @@ impl Check {
             if slot.plugin.world() != World::Source {
                 let second = ask_golden(&slot, &case.call, case.as_of).await;
                 agree(&first, &second)?;
+                if let Ok(first) = &first {
+                    order::holds(&slot, &case.call, case.as_of, first).await?;
+                }
             }
         }
         if n_run > 0 {
@@ -206,7 +210,7 @@ impl Check {
         let first = ask_golden(&self.apart, &question, as_of).await;
         let second = ask_golden(&self.apart, &question, as_of).await;
         agree(&first, &second)?;
-        first?;
+        order::holds(&self.apart, &question, as_of, &first?).await?;
         self.notes.push(
             "no golden cases; two instances gave the same bits for a built-in question".to_owned(),
         );

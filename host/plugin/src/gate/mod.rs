@@ -5,6 +5,7 @@
 //! nothing; signatures and policy are its caller's.
 
 mod check;
+mod order;
 mod parts;
 mod probe;
 mod question;

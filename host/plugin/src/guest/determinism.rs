@@ -14,8 +14,8 @@ pub(super) fn apply(wasi: &mut WasiCtxBuilder, as_of: NaiveDate) {
     let clock = StandingClock::at(as_of);
     wasi.wall_clock(clock)
         .monotonic_clock(clock)
-        .secure_random(FixedRandom::new(b"secure"))
-        .insecure_random(FixedRandom::new(b"insecure"))
+        .secure_random(SeededRandom::of_scoring(b"secure"))
+        .insecure_random(SeededRandom::of_scoring(b"insecure"))
         .insecure_random_seed(0x7068_6167_656e);
 }
 
@@ -59,10 +59,10 @@ impl HostMonotonicClock for StandingClock {
 }
 
 /// blake3's output stream: as random as any, and no release of a generator crate can change it.
-struct FixedRandom(blake3::OutputReader);
+pub(super) struct SeededRandom(blake3::OutputReader);
 
-impl FixedRandom {
-    fn new(stream: &[u8]) -> Self {
+impl SeededRandom {
+    fn of_scoring(stream: &[u8]) -> Self {
         Self(
             blake3::Hasher::new()
                 .update(b"phagen scoring guests: ")
@@ -70,9 +70,23 @@ impl FixedRandom {
                 .finalize_xof(),
         )
     }
+
+    /// Nobody's to guess who does not know the call's seed.
+    pub(super) fn of_call(seed: [u64; 4], stream: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"phagen recorded call: ");
+        for part in seed {
+            hasher.update(&part.to_le_bytes());
+        }
+        Self(hasher.update(stream).finalize_xof())
+    }
+
+    pub(super) fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
+    }
 }
 
-impl TryRng for FixedRandom {
+impl TryRng for SeededRandom {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
@@ -109,15 +123,30 @@ mod tests {
 
     #[test]
     fn chance_is_the_same_in_every_build() {
-        let mut random = FixedRandom::new(b"secure");
+        let mut random = SeededRandom::of_scoring(b"secure");
         let first = random.try_next_u64().unwrap();
         let second = random.try_next_u64().unwrap();
         assert_ne!(first, second);
         let mut bytes = [0; 16];
-        FixedRandom::new(b"secure")
+        SeededRandom::of_scoring(b"secure")
             .try_fill_bytes(&mut bytes)
             .unwrap();
         assert_eq!(bytes[..8], first.to_le_bytes());
         assert_eq!(bytes[8..], second.to_le_bytes());
+    }
+
+    #[test]
+    fn chance_of_a_call_is_its_seeds() {
+        let drawn =
+            |seed, stream: &[u8]| SeededRandom::of_call(seed, stream).try_next_u64().unwrap();
+        assert_eq!(
+            drawn([1, 2, 3, 4], b"secure"),
+            drawn([1, 2, 3, 4], b"secure")
+        );
+        assert_ne!(
+            drawn([1, 2, 3, 4], b"secure"),
+            drawn([1, 2, 3, 5], b"secure")
+        );
+        assert_ne!(drawn([1, 2, 3, 4], b"secure"), drawn([1, 2, 3, 4], b"hash"));
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Made for one call and dropped with it. Nothing here outlives a call or is shared between two.
 
+mod chance;
 mod denial;
 mod determinism;
 mod http;
 mod imports;
 mod limiter;
 mod stdio;
+mod witness;
 
 use std::{sync::Arc, time::Instant};
 
@@ -32,12 +34,20 @@ use imports::LogBudget;
 pub use imports::OpenArtifact;
 use limiter::Limiter;
 use stdio::Stdio;
+pub(crate) use witness::{Overheard, Recorded, Witness};
 
 /// Search of the host's own corpus, as sources see it.
 ///
 /// Called on a blocking thread; a failure goes to the guest as it is.
 pub trait CorpusSearch: Send + Sync {
     fn search(&self, request: &CorpusRequest) -> Result<Page, Failure>;
+}
+
+/// What answers a guest that asks for something outside of it.
+pub(crate) struct Surroundings {
+    pub(crate) corpus: Arc<dyn CorpusSearch>,
+    pub(crate) egress: Arc<Egress>,
+    pub(crate) witness: Witness,
 }
 
 /// Who calls, with what.
@@ -97,9 +107,13 @@ impl Guest {
         mut role: Role,
         purpose: Purpose,
         limits: &CallLimits,
-        corpus: Arc<dyn CorpusSearch>,
-        egress: Arc<Egress>,
+        outside: Surroundings,
     ) -> Self {
+        let Surroundings {
+            corpus,
+            egress,
+            witness,
+        } = outside;
         let stdio = Stdio::new(limits.stdio_bytes);
         let mut wasi = WasiCtx::builder();
         wasi.stdout(stdio.clone())
@@ -107,10 +121,24 @@ impl Guest {
             .max_random_size(limits.random_bytes)
             .allow_tcp(false)
             .allow_udp(false);
-        if purpose == Purpose::Scoring {
-            determinism::apply(&mut wasi, role.as_of);
-        }
-        let placeholders = http::Placeholders::draw(egress.secrets(), &role.asked, &role.granted);
+        let draw = || http::Placeholders::draw(egress.secrets(), &role.asked, &role.granted);
+        let placeholders = match (purpose, &witness) {
+            (Purpose::Scoring, _) => {
+                determinism::apply(&mut wasi, role.as_of);
+                draw()
+            }
+            (Purpose::Io, Witness::Nobody) => draw(),
+            (Purpose::Io, Witness::Overheard(call)) => {
+                chance::overhear(&mut wasi, call);
+                let placeholders = draw();
+                call.network.meet(&placeholders);
+                placeholders
+            }
+            (Purpose::Io, Witness::Recorded(call)) => {
+                chance::repeat(&mut wasi, call);
+                call.placeholders()
+            }
+        };
         role.hide_secrets(&placeholders);
         let role = Arc::new(role);
         let denials = Denials::new(&role.plugin, &role.slot);
@@ -128,7 +156,7 @@ impl Guest {
             table: ResourceTable::new(),
             wasi: wasi.build(),
             http,
-            door: http::Door::new(egress, role, denials, placeholders),
+            door: http::Door::new(egress, role, denials, placeholders, witness),
         }
     }
 
@@ -206,7 +234,12 @@ mod tests {
         let settings = PluginSettings::new("unused");
         let limits = settings.limits.clone();
         let egress = Arc::new(Egress::new(&settings).unwrap());
-        let mut guest = Guest::new(role, Purpose::Scoring, &limits, Arc::new(NoCorpus), egress);
+        let outside = Surroundings {
+            corpus: Arc::new(NoCorpus),
+            egress,
+            witness: Witness::Nobody,
+        };
+        let mut guest = Guest::new(role, Purpose::Scoring, &limits, outside);
         let mut ask = |n_bytes| guest.random().get_random_bytes(n_bytes).map(|b| b.len());
         assert_eq!(ask(limits.random_bytes).unwrap(), 1 << 20);
         assert!(ask(limits.random_bytes + 1).is_err());

@@ -16,7 +16,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    pub(super) fn new(
+    pub(crate) fn new(
         path: impl Into<String>,
         recorded: impl fmt::Display,
         replayed: impl fmt::Display,

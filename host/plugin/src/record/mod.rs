@@ -5,6 +5,7 @@
 //! changes no answer, and stores nothing: whoever asked for it keeps the [`Recording`].
 
 mod difference;
+mod http;
 mod replay;
 mod tape;
 
@@ -20,7 +21,11 @@ use phagen_domain::{
 use serde::{Deserialize, Serialize};
 
 pub use difference::Difference;
-pub use replay::{ask, replay};
+pub use http::{
+    BodyEnd, Given, HttpAnswer, HttpExchange, HttpFailure, HttpHeader, HttpRequest, HttpResponse,
+    NotKept, Octets,
+};
+pub use replay::{ReplayError, ask, replay};
 pub use tape::Recorder;
 pub(crate) use tape::{Taking, Tape};
 
@@ -53,6 +58,12 @@ pub struct RecordedCall {
     /// What the host's corpus was asked by the guest, and answered, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub corpus: Vec<CorpusExchange>,
+    /// What it asked of the network, and was answered, in the order of its requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub http: Vec<HttpExchange>,
+    /// Of a source, unless the recording is from before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
 }
 
 /// What a guest was asked.

@@ -1,46 +1,64 @@
-//! Running a recorded call again.
+//! Running a recorded call again, without the host's corpus and without the network.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use phagen_domain::{evidence::Page, plugin::Failure, query::CorpusRequest};
 
 use super::{
-    CallAnswer, CallInput, CorpusExchange, Difference, RecordedCall, RecordedFailure, Taped,
+    CallAnswer, CallInput, CorpusExchange, Difference, HttpAnswer, RecordedCall, RecordedFailure,
+    Taped,
 };
 use crate::{
     PluginError,
-    guest::CorpusSearch,
+    guest::{CorpusSearch, Recorded, Witness},
     slot::{ActiveSlot, Outside},
 };
 
-/// Runs a recorded call again in a fresh instance, with the host's answers of then, and proves that
-/// the same bits come out; or tells the first difference.
+/// Why a replay is no proof.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    #[error(transparent)]
+    Different(#[from] Difference),
+    #[error("the call cannot be replayed: {what} is not in the recording, since {why}")]
+    NotKept { what: String, why: String },
+}
+
+/// Runs a recorded call again in a fresh instance, with the corpus's and the network's answers,
+/// the time and the chance of then, and proves that the same bits come out; or tells the first
+/// difference. Nothing leaves the host.
 ///
 /// `slot` brings the plugin and the artifact; configuration, grant and day are the recording's.
-pub async fn replay(slot: &ActiveSlot, call: &RecordedCall) -> Result<(), Difference> {
+pub async fn replay(slot: &ActiveSlot, call: &RecordedCall) -> Result<(), ReplayError> {
     same_parts(slot, call)?;
+    is_all_kept(call)?;
+    let recorded = Recorded::new(call);
     let corpus = Arc::new(RecordedCorpus::new(call.corpus.clone()));
     let mut slot = slot.set_apart(Outside {
         corpus: Some(Arc::<RecordedCorpus>::clone(&corpus)),
         egress: None,
+        witness: Witness::Recorded(Arc::clone(&recorded)),
     });
     slot.activation.config.clone_from(&call.config);
     slot.activation.grant.clone_from(&call.grant);
     let answer = ask(&slot, call).await;
     // What the guest asked of the host comes before what it made of it.
-    if let Some(difference) = corpus.difference() {
-        return Err(difference);
+    let asked = corpus.difference().or_else(|| recorded.difference());
+    if let Some(difference) = asked {
+        return Err(difference.into());
     }
     let answer = answer.map_err(|error| RecordedFailure {
         code: error.code().to_owned(),
         message: error.to_string(),
     });
     match (&call.answer, &answer) {
-        (Ok(recorded), Ok(replayed)) => {
-            Difference::first("answer", recorded, replayed).map_or(Ok(()), Err)
-        }
+        (Ok(recorded), Ok(replayed)) => match Difference::first("answer", recorded, replayed) {
+            None => Ok(()),
+            Some(difference) => Err(difference.into()),
+        },
         (Err(recorded), Err(replayed)) if recorded.code == replayed.code => Ok(()),
-        (recorded, replayed) => Err(Difference::new("answer", told(recorded), told(replayed))),
+        (recorded, replayed) => {
+            Err(Difference::new("answer", told(recorded), told(replayed)).into())
+        }
     }
 }
 
@@ -63,6 +81,28 @@ fn same_parts(slot: &ActiveSlot, call: &RecordedCall) -> Result<(), Difference> 
         return Err(Difference::new("artifact_digest", recorded, replayed));
     }
     Ok(())
+}
+
+fn is_all_kept(call: &RecordedCall) -> Result<(), ReplayError> {
+    for (at, exchange) in call.http.iter().enumerate() {
+        if let HttpAnswer::NotKept(why) = &exchange.answer {
+            return Err(ReplayError::NotKept {
+                what: format!("`http[{at}]`, `{}`,", exchange.request),
+                why: why.to_string(),
+            });
+        }
+    }
+    match call
+        .given
+        .as_ref()
+        .map_or(0, |given| given.n_readings_dropped)
+    {
+        0 => Ok(()),
+        n => Err(ReplayError::NotKept {
+            what: "what its clocks said".to_owned(),
+            why: format!("the guest read them {n} times more often than is written down"),
+        }),
+    }
 }
 
 /// Asks `slot` what was asked in `call`, with the host and the world as they are now.

@@ -6,12 +6,16 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use phagen_domain::{evidence::Page, plugin::Failure, query::CorpusRequest};
+use phagen_domain::{
+    evidence::Page,
+    plugin::{Failure, World},
+    query::CorpusRequest,
+};
 
 use super::{CallInput, CorpusExchange, RecordedCall, RecordedFailure, Recording, Taped};
 use crate::{
     PluginError,
-    guest::CorpusSearch,
+    guest::{CorpusSearch, Overheard, Witness},
     slot::{ActiveSlot, SlotSet},
 };
 
@@ -68,6 +72,8 @@ pub(crate) struct Taking {
     began: Instant,
     as_of: NaiveDate,
     corpus: Arc<OverheardCorpus>,
+    /// Only sources have anything to overhear.
+    overheard: Option<Arc<Overheard>>,
 }
 
 impl Taking {
@@ -79,12 +85,20 @@ impl Taking {
                 inner: slot.corpus(),
                 heard: Mutex::default(),
             }),
+            overheard: (slot.plugin.world() == World::Source)
+                .then(|| Overheard::new(slot.egress().recorded_bytes())),
         }
     }
 
     /// The corpus that the call's guest shall search.
     pub(crate) fn corpus(&self) -> Arc<dyn CorpusSearch> {
         Arc::<OverheardCorpus>::clone(&self.corpus)
+    }
+
+    /// Who listens to everything else that the guest does.
+    pub(crate) fn witness(&self) -> Witness {
+        let overheard = self.overheard.clone();
+        overheard.map_or(Witness::Nobody, Witness::Overheard)
     }
 }
 
@@ -103,6 +117,8 @@ impl Tape {
                 message: error.to_string(),
             }),
         };
+        let overheard = taking.overheard.as_ref().map(|call| call.take());
+        let (given, http) = overheard.unzip();
         let call = RecordedCall {
             slot: slot.slot.clone(),
             world: slot.plugin.world(),
@@ -116,6 +132,8 @@ impl Tape {
             answer,
             milliseconds: taking.began.elapsed().as_secs_f64() * 1e3,
             corpus: taking.corpus.take(),
+            http: http.unwrap_or_default(),
+            given,
         };
         self.keep(call);
     }

@@ -10,9 +10,10 @@ use std::{
 };
 
 use phagen_domain::plugin::HttpGrant;
-use phagen_plugin::ActiveSlot;
+use phagen_plugin::{ActiveSlot, replay};
 
 use crate::{
+    replay::record,
     room::{Names, Room, SECRET, guest, place, read, search},
     server::{Asked, Reply, Server, ok, redirect, reply},
 };
@@ -160,6 +161,17 @@ async fn passes_on_what_a_server_says(language: &str) {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(2)), "{error}");
 }
 
+async fn is_the_same_again_without_its_server(language: &str) {
+    let server = server(|_| ok(ANSWER)).await;
+    let room = room(&server);
+    let slot = source(&room, language, ORIGIN, &[place(ORIGIN, "/search")]);
+    let call = record(&slot).await;
+    assert!(call.answer.is_ok() && call.http.len() == 1, "{call:?}");
+    let n_asked = server.asked().len();
+    replay(&slot, &call).await.expect("the same bits");
+    assert_eq!(server.asked().len(), n_asked, "the recording answered");
+}
+
 /// One after the other: the first story compiles the component, and the others find it compiled.
 async fn every_story(language: &str) {
     fetches_what_it_is_granted(language).await;
@@ -167,6 +179,7 @@ async fn every_story(language: &str) {
     is_held_to_the_grant_by_redirects(language).await;
     follows_a_redirect(language).await;
     passes_on_what_a_server_says(language).await;
+    is_the_same_again_without_its_server(language).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod denial;
 mod languages;
 mod limit;
 mod redirect;
+mod replay;
 mod room;
 mod secret;
 mod server;

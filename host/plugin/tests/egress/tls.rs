@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use phagen_plugin::read_roots;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio_rustls::rustls::{
     ServerConfig,
@@ -14,12 +16,16 @@ use crate::{
     server::{Server, ok},
 };
 
-/// A root certificate, and a server that shows one for `name` signed by it.
-fn authority_and_server(name: &str) -> (Vec<u8>, ServerConfig) {
+/// A root certificate in PEM, and a server that shows one for `name` signed by it.
+fn authority_and_server(name: &str) -> (String, ServerConfig) {
     let key = KeyPair::generate().expect("a key");
     let mut root = CertificateParams::new(Vec::new()).expect("parameters");
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let root_certificate = root.self_signed(&key).expect("a root").der().to_vec();
+    let root_certificate = root.self_signed(&key).expect("a root");
+    let root_certificate = format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        BASE64_STANDARD.encode(root_certificate.der())
+    );
     let issuer = Issuer::new(root, key);
     let key = KeyPair::generate().expect("a key");
     let certificate = CertificateParams::new(vec![name.to_owned()])
@@ -46,7 +52,10 @@ async fn fetch(name: &str, roots: bool) -> Result<phagen_domain::evidence::Page,
     let room = Room::with(|settings| {
         settings.egress.resolver = Arc::new(names);
         if roots {
-            settings.egress.extra_roots = vec![root];
+            // As an operator names it.
+            let file = tempfile::NamedTempFile::new().expect("a file");
+            std::fs::write(file.path(), &root).expect("the root is written");
+            settings.egress.extra_roots = read_roots(file.path()).expect("a root");
         }
     });
     let origin = format!("https://{name}:{}", server.port());

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use phagen_plugin::{ActiveSlot, BreakerSettings, BreakerState, Guard, PluginError};
+use phagen_plugin::{ActiveSlot, BreakerSettings, BreakerState, Guard};
 
 use crate::common::{Room, attribute, query};
 
@@ -98,64 +98,4 @@ async fn a_self_test_runs_whatever_the_breaker_says() {
     assert_eq!(code(&ok).await, "plugin_breaker_open");
     assert!(ok.self_test(query().as_of).await.is_ok());
     assert_eq!(guard.stats().n_calls, 5, "and says nothing to it");
-}
-
-#[tokio::test]
-async fn a_slot_that_fails_is_answered_for_by_its_fallback() {
-    let room = Room::new();
-    let last = Arc::new(room.source("ok"));
-    let before = room.source("stack").with_fallback(Some(last));
-    let slot = room.source("trap").with_fallback(Some(Arc::new(before)));
-    let query = query();
-    for n in 0..6 {
-        let answered = slot.answer(|slot| slot.search(&query, 3, None)).await;
-        let answered = answered.expect("an answer");
-        assert_eq!(answered.value.candidates.len(), 1);
-        assert_eq!(answered.by.activation.config[0].value, "ok");
-        let why = answered.fallback_because.map(|error| error.code());
-        let expected = if n < 5 {
-            "plugin_trap"
-        } else {
-            "plugin_breaker_open"
-        };
-        assert_eq!(why, Some(expected));
-    }
-
-    let healthy = room.source("ok").with_fallback(Some(Arc::new(slot)));
-    let answered = healthy.answer(|slot| slot.search(&query, 3, None)).await;
-    assert!(!answered.expect("an answer").is_degraded());
-}
-
-#[tokio::test]
-async fn when_nothing_answers_the_error_is_the_slots_own() {
-    let room = Room::new();
-    let fallback = Arc::new(room.source("trap"));
-    let slot = room.source("crowd").with_fallback(Some(fallback));
-    let query = query();
-    let error = slot.answer(|slot| slot.search(&query, 3, None)).await;
-    assert_eq!(error.expect_err("nothing").code(), "plugin_invalid_output");
-
-    // A question that is wrong is wrong for all.
-    let asked = std::sync::atomic::AtomicU32::new(0);
-    let ask = async |_: &ActiveSlot| {
-        asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let failure = phagen_domain::plugin::Failure::new("invalid-input", "no such thing");
-        Err::<(), _>(PluginError::Guest(failure))
-    };
-    assert!(slot.answer(ask).await.is_err());
-    assert_eq!(asked.into_inner(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_may_be_waited_for_on_any_thread() {
-    let room = Room::new();
-    let slot = room
-        .source("trap")
-        .with_fallback(Some(Arc::new(room.source("ok"))));
-    let task = tokio::task::JoinSet::from_iter([async move {
-        let query = query();
-        let answered = slot.answer(|slot| slot.search(&query, 3, None)).await;
-        answered.expect("an answer").is_degraded()
-    }]);
-    assert_eq!(task.join_all().await, [true]);
 }

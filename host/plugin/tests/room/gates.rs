@@ -1,6 +1,8 @@
 //! The three gates, and what each says.
 
-use phagen_domain::plugin::{HttpGrant, InstancePolicy, Keep, LimitRequest, Manifest, World};
+use phagen_domain::plugin::{
+    HttpGrant, InstancePolicy, Keep, LimitRequest, Manifest, SelfTest, World,
+};
 use phagen_package::GoldenCases;
 use phagen_plugin::{CheckReport, PluginError};
 use serde_json::{Value, json};
@@ -169,7 +171,7 @@ async fn golden_cases_are_asked_with_their_own_configuration() {
     for part in [
         "two instances started",
         "1 golden cases answered as expected",
-        "2 calls",
+        "3 calls",
     ] {
         assert!(notes.contains(part), "{notes}");
     }
@@ -348,6 +350,10 @@ async fn a_kept_instance_must_answer_as_a_fresh_one() {
         instance: InstancePolicy {
             keep: Some(Keep::default()),
         },
+        self_test: SelfTest {
+            cases: None,
+            reads_order: true,
+        },
         ..manifest(World::Reranker)
     };
     let report = check(&room, &keeping, "unruly_reranker", "ok", None)
@@ -365,12 +371,28 @@ async fn a_kept_instance_must_answer_as_a_fresh_one() {
     assert_eq!(error.code(), "plugin_not_deterministic");
     let text = error.to_string();
     assert!(text.contains("`answer.reranked."), "{text}");
-    let fresh = manifest(World::Reranker);
-    assert!(
-        check(&room, &fresh, "unruly_reranker", "random", None)
-            .await
-            .is_ok()
-    );
+}
+
+#[tokio::test]
+async fn a_score_stands_where_its_candidate_stands_unless_the_manifest_says_otherwise() {
+    let room = Room::new();
+    let plain = manifest(World::Reranker);
+    // By size; and by place, since random numbers are the same in every fresh instance.
+    for mode in ["sorted", "random"] {
+        let error = check(&room, &plain, "unruly_reranker", mode, None).await;
+        let error = error.expect_err(mode);
+        assert_eq!(error.code(), "plugin_out_of_order", "{mode}");
+        assert!(error.to_string().starts_with("`PMID:"), "{error}");
+    }
+    let reading_order = Manifest {
+        self_test: SelfTest {
+            cases: None,
+            reads_order: true,
+        },
+        ..plain
+    };
+    let checked = check(&room, &reading_order, "unruly_reranker", "random", None).await;
+    assert!(checked.is_ok(), "{checked:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Instances that outlive a call. The guest draws random numbers: a fresh instance draws the same
 //! as any other, and a kept one goes on where it was.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use phagen_domain::{
     plugin::{InstancePolicy, Keep, Manifest, World},
@@ -99,6 +99,38 @@ async fn an_old_one_is_not_used_again() {
     let first = draw(&slot).await;
     tokio::time::sleep(Duration::from_millis(1_050)).await;
     assert!(same(draw(&slot).await, first));
+}
+
+#[tokio::test]
+async fn an_old_one_goes_without_another_call() {
+    let room = Room::with(|settings| settings.n_kept_instances = 2);
+    let keep = |max_age_seconds| Keep {
+        max_age_seconds,
+        ..Keep::default()
+    };
+    let (brief, patient) = (random(&room, keep(60)), random(&room, keep(600)));
+    let first = draw(&brief).await;
+    draw(&patient).await;
+    let now = Instant::now();
+    for (seconds, n_dropped, n_live) in
+        [(0, 0, 2), (59, 0, 2), (61, 1, 1), (599, 0, 1), (601, 1, 0)]
+    {
+        let then = now + Duration::from_secs(seconds);
+        assert_eq!(room.host.drop_aged(then), n_dropped, "after {seconds} s");
+        assert_eq!(
+            room.host.n_live_instances(),
+            Some(n_live),
+            "after {seconds} s"
+        );
+    }
+    // Its place is free for another slot, and its own next call begins anew.
+    let third = random(&room, keep(60));
+    assert!(same(draw(&third).await, first));
+    assert!(!same(draw(&third).await, first), "kept");
+    assert!(same(draw(&brief).await, first));
+    // What no slot holds any more is not looked for.
+    drop((brief, patient, third));
+    assert_eq!(room.host.drop_aged(now + Duration::from_secs(601)), 0);
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use phagen_domain::plugin::World;
 use phagen_plugin::{
-    ActiveSlot, CallAnswer, Difference, Document, PluginError, RecordedCall, Recording, SlotSet,
-    replay,
+    ActiveSlot, CallAnswer, Difference, Document, PluginError, RecordedCall, Recording,
+    ReplayError, SlotSet, replay,
 };
 
 use crate::common::{Room, candidate, day, query};
@@ -61,7 +61,10 @@ fn slots(set: &SlotSet) -> Vec<&ActiveSlot> {
 }
 
 async fn differs(slot: &ActiveSlot, call: &RecordedCall) -> Difference {
-    replay(slot, call).await.expect_err("a difference")
+    match replay(slot, call).await.expect_err("a difference") {
+        ReplayError::Different(difference) => difference,
+        error @ ReplayError::NotKept { .. } => panic!("{error}"),
+    }
 }
 
 #[tokio::test]
@@ -178,8 +181,10 @@ async fn a_fallback_is_recorded_too() {
     set.rerankers = vec![room.reranker("trap").with_fallback(Some(fallback))];
     let (recorded, recorder) = set.recorded();
     let (query, candidates) = (query(), [candidate(1, "One")]);
-    let answered = recorded.rerankers[0].answer(|slot| slot.rerank(&query, &candidates));
-    assert!(answered.await.expect("scores").is_degraded());
+    let slot = &recorded.rerankers[0];
+    assert!(slot.rerank(&query, &candidates).await.is_err());
+    let behind = slot.fallback().expect("a fallback");
+    assert!(behind.rerank(&query, &candidates).await.is_ok());
     let [failed, answered] = &recorder.take().calls[..] else {
         panic!("two calls")
     };

@@ -50,6 +50,7 @@ async fn promote(house: &House, wanted: &str) -> Result<()> {
             reason: Some(format!("artifact `{}` promoted", record.name)),
         },
         key: None,
+        admits_quarantined: false,
     };
     let generation = house.store.move_slot(&change).await?.slot.generation;
     write::line(&format!(
@@ -63,9 +64,12 @@ async fn promote(house: &House, wanted: &str) -> Result<()> {
 
 /// The guest itself says whether it can serve with these weights.
 async fn check(house: &House, slot: &Slot, record: &ArtifactRecord) -> Result<()> {
-    let mut candidate = slot.clone();
-    candidate.serving.artifact_digest = Some(record.digest);
-    let active = house.fleet.loader().activate(&candidate).await?;
+    let mut candidate = slot.serving.clone();
+    candidate.artifact_digest = Some(record.digest);
+    let loader = house.fleet.loader();
+    let active = loader
+        .load_apart(&slot.name, slot.world, &candidate)
+        .await?;
     active
         .self_test(house.clock.now().date_naive())
         .await

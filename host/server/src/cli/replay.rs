@@ -7,7 +7,7 @@ use phagen_domain::{
     job::{JobId, JobState},
     plugin::Activation,
 };
-use phagen_plugin::{ActiveSlot, RecordedCall, replay};
+use phagen_plugin::{ActiveSlot, RecordedCall, Recording, ReplayError, replay};
 
 use super::write;
 use crate::{config::Settings, house::House, recording};
@@ -20,15 +20,19 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(settings: Settings, arguments: Arguments) -> Result<ExitCode> {
     let house = House::open(settings).await?;
-    let calls = calls(&house, JobId(arguments.job)).await?;
-    let mut n_different = 0;
+    let Recording { calls, n_dropped } = recording(&house, JobId(arguments.job)).await?;
+    let (mut n_different, mut n_not_kept) = (0, 0);
     for call in &calls {
         let slot = slot(&house, call).await?;
         let told = match replay(&slot, call).await {
             Ok(()) => "same bits".to_owned(),
-            Err(difference) => {
+            Err(ReplayError::Different(difference)) => {
                 n_different += 1;
                 format!("DIFFERENT: {difference}")
+            }
+            Err(error @ ReplayError::NotKept { .. }) => {
+                n_not_kept += 1;
+                format!("NOT REPLAYED: {error}")
             }
         };
         write::line(&format!(
@@ -40,16 +44,20 @@ pub(super) async fn run(settings: Settings, arguments: Arguments) -> Result<Exit
     }
     write::line(&format!(
         "{} calls replayed, {n_different} different",
-        calls.len()
+        calls.len() - n_not_kept
     ));
-    Ok(if n_different == 0 {
+    if n_dropped > 0 {
+        write::line(&format!("{n_dropped} calls had no room in the recording"));
+    }
+    // What cannot be replayed is not proved.
+    Ok(if n_different + n_not_kept == 0 && n_dropped == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-async fn calls(house: &House, id: JobId) -> Result<Vec<RecordedCall>> {
+async fn recording(house: &House, id: JobId) -> Result<Recording> {
     let job = house
         .store
         .find_job(id)
@@ -61,7 +69,7 @@ async fn calls(house: &House, id: JobId) -> Result<Vec<RecordedCall>> {
     let digest = result.recording.with_context(|| {
         format!("job `{id}` was not recorded: submit it again with `\"record\": true`")
     })?;
-    Ok(recording::read(&house.blobs, digest)?.calls)
+    Ok(recording::read(&house.blobs, digest)?)
 }
 
 /// The version of then with its artifact, whatever serves now.

@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 
 pub use author::AuthorSettings;
 pub use settings::{
-    AnalysisSettings, CacheSettings, LogFormat, LogSettings, PluginSettings, ServerSettings,
-    Settings, WorkerSettings,
+    AnalysisSettings, CacheSettings, EgressSettings, LogFormat, LogSettings, PluginSettings,
+    ServerSettings, Settings, WorkerSettings,
 };
 pub use trust::{
     ClientSettings, InvalidKeyHash, KeyHash, Operators, SecretValue, SignaturePolicy,
@@ -25,6 +25,10 @@ pub use trust::{
 
 const DEFAULT_FILE: &str = "phagen.toml";
 const PREFIX: &str = "PHAGEN";
+/// Between the parts of a list in the environment, as in `PATH`.
+const LIST_SEPARATOR: &str = ":";
+/// Keys that hold a list. The library would otherwise split every text.
+const LISTS: [&str; 1] = ["plugin.egress.extra_roots"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -62,11 +66,15 @@ fn load_from(
         })?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
     }
-    let environment = Environment::with_prefix(PREFIX)
+    let mut environment = Environment::with_prefix(PREFIX)
         .prefix_separator("_")
         .separator("__")
         .try_parsing(true)
+        .list_separator(LIST_SEPARATOR)
         .source(Some(variables));
+    for key in LISTS {
+        environment = environment.with_list_parse_key(key);
+    }
     let merged = builder
         .add_source(environment)
         .build()
@@ -204,6 +212,30 @@ mod tests {
             settings.of_slot(&"mapper".parse().unwrap()),
             SignaturePolicy::Warn
         );
+    }
+
+    #[test]
+    fn roots_are_a_list_of_files_wherever_they_are_set() {
+        let roots = |settings: Settings| settings.plugin.egress.extra_roots;
+        let file = "[plugin.egress]\nextra_roots = [\"a.pem\", \"b:1,2.pem\"]\n";
+        let expected: [&Path; 2] = ["a.pem".as_ref(), "b:1,2.pem".as_ref()];
+        assert_eq!(roots(with_file(file, &[]).unwrap()), expected);
+        let key = "PHAGEN_PLUGIN__EGRESS__EXTRA_ROOTS";
+        for (value, expected) in [
+            ("a.pem", &["a.pem"][..]),
+            ("/etc/ours.pem:b,c.pem", &["/etc/ours.pem", "b,c.pem"]),
+        ] {
+            // What else is in the environment stays one text.
+            let others = [
+                (key, value),
+                ("PHAGEN_LOG__FILTER", "warn,phagen::guest=info"),
+            ];
+            let settings = with_file(file, &others).unwrap();
+            let filter = settings.log.filter.clone();
+            assert_eq!(filter.as_deref(), Some("warn,phagen::guest=info"));
+            let expected: Vec<&Path> = expected.iter().map(Path::new).collect();
+            assert_eq!(roots(settings), expected);
+        }
     }
 
     #[test]

@@ -95,6 +95,16 @@ pub struct PluginSettings {
     /// Largest component that may be uploaded, bytes.
     pub component_bytes: usize,
     pub signature: SignatureSettings,
+    pub egress: EgressSettings,
+}
+
+/// How sources reach the network, besides what is granted to each.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EgressSettings {
+    /// PEM files whose certificates count beside the public ones; with `:` between them in the
+    /// environment.
+    pub extra_roots: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -186,6 +196,7 @@ impl Default for PluginSettings {
             compile_apart: true,
             component_bytes: 32 * 1024 * 1024,
             signature: SignatureSettings::default(),
+            egress: EgressSettings::default(),
         }
     }
 }

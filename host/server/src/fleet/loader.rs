@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use phagen_blob::BlobFolder;
@@ -90,8 +91,13 @@ impl SlotLoader {
         }
     }
 
-    /// What serves in a slot, with what stands behind it: the version before, then the built-in.
-    pub async fn activate(self: &Arc<Self>, slot: &Slot) -> Result<ActiveSlot, SlotError> {
+    /// What serves in a slot, with what stands behind it: the version before, then the built-in,
+    /// each unless it is `shut_out`.
+    pub(super) async fn activate(
+        self: &Arc<Self>,
+        slot: &Slot,
+        shut_out: &HashSet<Digest>,
+    ) -> Result<ActiveSlot, SlotError> {
         let place = Place::of(slot);
         let mut behind = None;
         for activation in self
@@ -99,6 +105,7 @@ impl SlotLoader {
             .behind(slot)
             .into_iter()
             .chain(&slot.previous)
+            .filter(|activation| !shut_out.contains(&activation.plugin_digest))
         {
             match self.load(place, activation).await {
                 Ok(active) => behind = Some(Arc::new(active.with_fallback(behind))),
@@ -138,7 +145,7 @@ impl SlotLoader {
             .ok_or(SlotError::Interrupted)
     }
 
-    /// A version outside every slot's present: for a replay.
+    /// A version outside every slot's present: for a replay, or to try an artifact.
     pub async fn load_apart(
         self: &Arc<Self>,
         slot: &SlotName,
@@ -181,6 +188,14 @@ impl SlotLoader {
     /// The record of a version in a slot, if it has one.
     pub(super) fn guard(&self, slot: &SlotName, digest: Digest) -> Option<Arc<Guard>> {
         self.loaded().guards.get(&(slot.clone(), digest)).cloned()
+    }
+
+    /// Drops kept instances that grew old in slots that nobody calls.
+    pub(super) fn drop_aged(&self, now: Instant) {
+        let n_dropped = self.host.drop_aged(now);
+        if n_dropped > 0 {
+            tracing::debug!(n_dropped, "{n_dropped} kept instances grew old and went");
+        }
     }
 
     /// Drops from memory what no slot names any more.

@@ -22,7 +22,7 @@ use arc_swap::ArcSwap;
 use phagen_domain::{
     clock::Clock,
     digest::Digest,
-    plugin::{Cause, Slot, Verb},
+    plugin::{Cause, Slot, Verb, VersionState},
 };
 use phagen_store::{SlotMove, Store, StoreError};
 use tokio::sync::Notify;
@@ -33,6 +33,7 @@ pub use generation::{Generation, JobSlots, Trial};
 pub use loader::{SlotError, SlotLoader};
 
 use drain::Draining;
+use prepare::Plan;
 use rollback::Probation;
 
 /// How long things may take and what a version may get wrong.
@@ -83,9 +84,8 @@ impl Fleet {
         settings: FleetSettings,
     ) -> Result<Arc<Self>, SlotError> {
         let as_of = clock.now().date_naive();
-        let set_generation = store.set_generation().await?;
-        let rows = store.list_slots().await?;
-        let prepared = prepare::prepare(&loader, None, rows, set_generation, as_of).await?;
+        let plan = Plan::read(&*store).await?;
+        let prepared = prepare::prepare(&loader, None, plan, as_of).await?;
         let fleet = Arc::new(Self {
             store,
             loader,
@@ -124,10 +124,10 @@ impl Fleet {
         if set_generation == current.set_generation {
             return Ok(false);
         }
-        let rows = self.store.list_slots().await?;
+        let plan = Plan::read(&*self.store).await?;
         let as_of = self.clock.now().date_naive();
-        let prepared =
-            prepare::prepare(&self.loader, Some(&current), rows, set_generation, as_of).await?;
+        let prepared = prepare::prepare(&self.loader, Some(&current), plan, as_of).await?;
+        let set_generation = prepared.generation.set_generation;
         tracing::info!(
             set_generation,
             "slots of generation {set_generation} serve now"
@@ -143,8 +143,8 @@ impl Fleet {
     }
 
     /// Writes a move that the host itself decided on. Losing the race to someone else's is no
-    /// fault: theirs is newer.
-    async fn write(&self, to: Slot, digest: Digest, cause: Cause) {
+    /// fault: theirs is newer. Fails when what the move leads to may not serve, and only then.
+    async fn write(&self, to: Slot, digest: Digest, cause: Cause) -> Result<(), MayNotServe> {
         let name = to.name.clone();
         let verb = cause.verb;
         let reason = cause.reason.clone().unwrap_or_default();
@@ -156,10 +156,36 @@ impl Fleet {
                 tracing::error!(slot = %name, "slot `{name}`: {} by the host: {reason}", verb.as_str());
                 self.nudge();
             }
-            Err(StoreError::GenerationMoved { .. }) => {}
+            Err(StoreError::GenerationMoved { .. } | StoreError::UnknownSlot(_)) => {}
+            Err(StoreError::VersionMayNotServe { digest, state }) => {
+                return Err(MayNotServe { digest, state });
+            }
             Err(error) => {
                 tracing::error!(slot = %name, %error, "slot `{name}` could not be taken back");
             }
+        }
+        Ok(())
+    }
+
+    /// Lets a slot serve what served before. Where that may not serve any more, the slot stays as
+    /// it is and loses its way back, so that nothing falls back to it either.
+    async fn write_back(&self, row: &Slot, cause: Cause) {
+        let Some(previous) = row.previous.clone() else {
+            return;
+        };
+        let mut to = row.clone();
+        to.previous = None;
+        let given_up = to.clone();
+        to.serving = previous;
+        let written = self.write(to, row.serving.plugin_digest, cause).await;
+        if let Err(MayNotServe { digest, state }) = written {
+            let reason = format!(
+                "what served before is {} and no way back any more: activate another version",
+                state.as_str()
+            );
+            let cause = Cause::host(Verb::Rollback, reason);
+            // Nothing is newly named, so there is nothing more to refuse.
+            drop(self.write(given_up, digest, cause).await);
         }
     }
 
@@ -178,17 +204,30 @@ impl Fleet {
             self.remove(to, digest, cause).await;
             return;
         }
-        self.write(to, digest, cause).await;
+        if self.write(to, digest, cause.clone()).await.is_err() {
+            tracing::error!(slot = %row.name, "slot `{}` cannot serve, and what served before may not: {}", row.name, refusal.reason);
+            self.remove(row.clone(), digest, cause).await;
+        }
     }
 
     /// A slot that cannot serve and has no way back goes. A built-in one is seeded again at the next
     /// start.
     async fn remove(&self, to: Slot, digest: Digest, cause: Cause) {
         let change = decided(to, digest, cause);
-        if let Err(error) = self.store.remove_slot(&change).await {
-            tracing::error!(slot = %change.to.name, %error, "slot `{}` could not be removed", change.to.name);
+        match self.store.remove_slot(&change).await {
+            // Lost to another host, or to somebody who has moved on.
+            Ok(_) | Err(StoreError::GenerationMoved { .. } | StoreError::UnknownSlot(_)) => {}
+            Err(error) => {
+                tracing::error!(slot = %change.to.name, %error, "slot `{}` could not be removed", change.to.name);
+            }
         }
     }
+}
+
+/// Why a move of the host's own was not made.
+struct MayNotServe {
+    digest: Digest,
+    state: VersionState,
 }
 
 /// A move of the host's own, from the row as it was read.
@@ -199,5 +238,6 @@ fn decided(to: Slot, digest: Digest, cause: Cause) -> SlotMove {
         digest,
         cause,
         key: None,
+        admits_quarantined: false,
     }
 }

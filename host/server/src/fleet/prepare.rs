@@ -1,18 +1,42 @@
 //! A new set of slots, loaded and tried beside the one that serves.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::NaiveDate;
 use phagen_domain::{
     digest::Digest,
-    plugin::{Slot, World},
+    plugin::{Slot, VersionState, World},
 };
 use phagen_plugin::{ActiveSlot, SlotSet};
+use phagen_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::causes;
 
 use super::{Generation, SlotError, SlotLoader, Trial, loader::Place};
+
+/// What the database says shall serve.
+pub(super) struct Plan {
+    set_generation: u64,
+    rows: Vec<Slot>,
+    /// Versions in quarantine: none of them stands behind another either.
+    shut_out: HashSet<Digest>,
+}
+
+impl Plan {
+    pub(super) async fn read(store: &dyn Store) -> Result<Self, StoreError> {
+        let set_generation = store.set_generation().await?;
+        let versions = store.list_versions().await?;
+        let quarantined = versions
+            .iter()
+            .filter(|version| version.state == VersionState::Quarantined);
+        Ok(Self {
+            set_generation,
+            rows: store.list_slots().await?,
+            shut_out: quarantined.map(|version| version.digest).collect(),
+        })
+    }
+}
 
 /// A set that may serve, and what of the rows is not in it.
 pub(super) struct Prepared {
@@ -34,16 +58,20 @@ pub(super) struct Refusal {
 pub(super) async fn prepare(
     loader: &Arc<SlotLoader>,
     current: Option<&Generation>,
-    rows: Vec<Slot>,
-    set_generation: u64,
+    plan: Plan,
     as_of: NaiveDate,
 ) -> Result<Prepared, SlotError> {
+    let Plan {
+        set_generation,
+        rows,
+        shut_out,
+    } = plan;
     let (mut served, mut trials, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
     for row in &rows {
-        let active = match serve(loader, current, row, as_of).await {
+        let active = match serve(loader, current, (row, &shut_out), as_of).await {
             Ok(active) => active,
             Err(error) => {
-                let stand_in = stand_in(loader, current, row).await;
+                let stand_in = stand_in(loader, current, (row, &shut_out)).await;
                 refusals.push(refusal(row, row.serving.plugin_digest, false, &error));
                 match stand_in {
                     Some(active) => active,
@@ -86,10 +114,10 @@ fn refusal(row: &Slot, digest: Digest, is_candidate: bool, error: &SlotError) ->
 async fn serve(
     loader: &Arc<SlotLoader>,
     current: Option<&Generation>,
-    row: &Slot,
+    (row, shut_out): (&Slot, &HashSet<Digest>),
     as_of: NaiveDate,
 ) -> Result<ActiveSlot, SlotError> {
-    let active = loader.activate(row).await?;
+    let active = loader.activate(row, shut_out).await?;
     let is_new = current
         .and_then(|current| current.row(&row.name))
         .is_none_or(|now| now.serving != row.serving);
@@ -146,13 +174,16 @@ async fn check(active: &ActiveSlot, as_of: NaiveDate) -> Result<(), SlotError> {
 async fn stand_in(
     loader: &Arc<SlotLoader>,
     current: Option<&Generation>,
-    row: &Slot,
+    (row, shut_out): (&Slot, &HashSet<Digest>),
 ) -> Option<ActiveSlot> {
     let serving = current.and_then(|current| current.set.iter().find(|now| now.slot == row.name));
     if let Some(active) = serving {
         return Some(active.clone());
     }
     let before = row.previous.as_ref()?;
+    if shut_out.contains(&before.plugin_digest) {
+        return None;
+    }
     loader.load(Place::of(row), before).await.ok()
 }
 

@@ -84,24 +84,18 @@ impl Fleet {
         let generation = self.serving();
         for row in &generation.slots {
             if let Some(reason) = self.fault_of_serving(&generation, row) {
-                let Some(previous) = row.previous.clone() else {
-                    continue;
-                };
-                let digest = row.serving.plugin_digest;
-                let to = Slot {
-                    serving: previous,
-                    previous: None,
-                    ..row.clone()
-                };
-                self.write(to, digest, Cause::host(Verb::Quarantine, reason))
+                self.write_back(row, Cause::host(Verb::Quarantine, reason))
                     .await;
             } else if let Some((digest, reason)) = fault_of_candidate(&generation, row) {
                 let to = Slot {
                     candidate: None,
                     ..row.clone()
                 };
-                self.write(to, digest, Cause::host(Verb::Quarantine, reason))
-                    .await;
+                // A trial that ends lets nothing serve, so there is nothing to refuse.
+                drop(
+                    self.write(to, digest, Cause::host(Verb::Quarantine, reason))
+                        .await,
+                );
             }
         }
     }

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Fleet;
 
-/// How often a process says what it serves, and looks at how its versions do.
+/// How often a process says what it serves, and looks at how its versions do and how old their
+/// kept instances are.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// How often versions are looked for that a process left draining when it died.
@@ -39,6 +40,7 @@ impl Fleet {
             let now = Instant::now();
             if has_changed || now >= report_at {
                 report_at = now + REPORT_EVERY;
+                self.loader.drop_aged(now.into_std());
                 self.look_after_versions().await;
                 log_fault("say what this process serves", self.report().await);
             }

@@ -1,14 +1,18 @@
 //! What an operator may do to slots and versions: the rules of each verb, over the store.
 //!
-//! A rule looks at rows and answers with the row as it shall be, or with why not; the store's
-//! compare-and-set then decides races. Nothing here runs a plugin or knows HTTP.
+//! A rule looks at rows and answers with the row as it shall be, or with why not; the store then
+//! settles races, of slots by their generation and of versions by their state. Nothing here runs a
+//! plugin or knows HTTP.
 
 mod decide;
 mod error;
 mod fallback;
 mod withdraw;
 
-use phagen_domain::plugin::{Cause, Grant, PluginVersion, Share, Slot, SlotName, TrialMode, Verb};
+use phagen_domain::{
+    digest::Digest,
+    plugin::{Cause, Grant, PluginVersion, Share, Slot, SlotName, TrialMode, Verb},
+};
 use phagen_store::{IdempotencyKey, Moved, SlotMove, Store, StoreError};
 
 use crate::{config::SignatureSettings, trial};
@@ -118,6 +122,7 @@ impl Asked {
             digest: version.digest,
             cause: self.cause(verb),
             key: self.key.clone(),
+            admits_quarantined: false,
         }
     }
 
@@ -156,8 +161,16 @@ impl Mover<'_> {
                 digest: order.version.digest,
                 cause: asked.cause(order.what.verb()),
                 key: asked.key.clone(),
+                // Whether force is enough for this one was decided above.
+                admits_quarantined: asked.force,
             };
             match self.store.move_slot(&change).await {
+                Err(error @ StoreError::VersionMayNotServe { digest, .. }) => {
+                    return Err(self
+                        .why_not(digest, asked.force)
+                        .await?
+                        .unwrap_or(error.into()));
+                }
                 Err(lost) if asked.expected == Expected::Any && may_retry(&lost, round) => {}
                 answer => return Ok(answer?),
             }
@@ -180,6 +193,13 @@ impl Mover<'_> {
             Err(StoreError::GenerationMoved { .. } | StoreError::UnknownSlot(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Why a version may not serve that still might when the change was decided; none when it may
+    /// again by now.
+    async fn why_not(&self, digest: Digest, force: bool) -> Result<Option<MoveError>, MoveError> {
+        let version = self.store.find_version(digest).await?;
+        Ok(version.and_then(|version| decide::check_state(&version, force).err()))
     }
 
     /// The slot as it shall be.
@@ -270,6 +290,8 @@ fn may_retry(error: &StoreError, round: u32) -> bool {
             | StoreError::SlotExists(_)
             | StoreError::UnknownSlot(_)
             | StoreError::VersionMoved { .. }
+            | StoreError::VersionMayNotServe { .. }
+            | StoreError::VersionServes(_)
     );
     is_race && round < MAX_ROUNDS
 }

@@ -73,8 +73,7 @@ impl Mover<'_> {
         }
     }
 
-    /// Every step is planned before the first is made, so that a slot which cannot be left is
-    /// found before another was changed.
+    /// Plans every step before it makes the first: a slot that cannot be left is found in time.
     async fn take_out(
         &self,
         digest: Digest,
@@ -88,6 +87,7 @@ impl Mover<'_> {
                 cause: asked.cause(Verb::Quarantine),
                 // The first one holds it; without steps there is nothing to repeat.
                 key: asked.key.clone().filter(|_| done.events.is_empty()),
+                admits_quarantined: false,
                 to: step.to.clone().unwrap_or_else(|| step.from.clone()),
             };
             if step.to.is_some() {
@@ -227,6 +227,7 @@ impl Mover<'_> {
             digest,
             cause: asked.cause(Verb::Retire),
             key: asked.key.clone(),
+            admits_quarantined: false,
         };
         if now.serving.plugin_digest != digest {
             // A trial ends; what is neither tried nor serves is not there to be taken out.

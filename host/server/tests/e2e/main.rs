@@ -24,4 +24,5 @@ mod operation;
 mod queue;
 mod replay;
 mod swap;
+mod taken_out;
 mod trial;

@@ -113,6 +113,23 @@ fn an_unknown_setting_of_the_environment_is_refused_at_start() {
 }
 
 #[test]
+fn a_file_of_roots_that_holds_none_is_refused_at_start() {
+    let dir = DataDir::empty();
+    let file = dir.file("roots.pem", "these are no certificates\n");
+    let file = file.to_str().expect("a name of text");
+    let settings = [("PHAGEN_PLUGIN__EGRESS__EXTRA_ROOTS", file)];
+    let process = dir.spawn(&["serve", "--port", "0"], &settings);
+    let error = process.wait(crate::process::PATIENCE).expect_failure();
+    for part in [
+        "plugin.egress.extra_roots",
+        file,
+        "-----BEGIN CERTIFICATE-----",
+    ] {
+        assert!(error.contains(part), "{part} in {error}");
+    }
+}
+
+#[test]
 fn an_address_that_is_not_loopback_is_refused_until_there_are_keys() {
     let dir = DataDir::empty();
     let settings = [("PHAGEN_SERVER__HOST", "0.0.0.0")];

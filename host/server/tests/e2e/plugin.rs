@@ -134,7 +134,7 @@ impl Server {
     }
 }
 
-const POLL: std::time::Duration = std::time::Duration::from_millis(20);
+pub(crate) const POLL: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// Digest of the reranker that ordered a result.
 pub(crate) fn reranked_by(result: &JobResult) -> Digest {

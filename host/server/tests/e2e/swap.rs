@@ -201,3 +201,22 @@ async fn every_host_of_a_fleet_follows() {
     other.followed().await;
     assert_eq!(reranked_by(&other.analyse("aspirin").await), digest);
 }
+
+#[tokio::test]
+async fn a_deployment_that_the_host_takes_back_is_told_as_an_error() {
+    let dir = DataDir::ready();
+    let server = Server::start(&dir);
+    let file = dir.file("reranker.wasm", reranker_version("9.4.0"));
+    let deploy = |slot: &str| {
+        let file = file.to_str().expect("UTF-8");
+        let host = server.address();
+        dir.run(&["plugin", "deploy", file, "--slot", slot, "--host", host])
+    };
+    // A slot of its own has no artifact, and nothing grants it one.
+    let told = deploy("another").expect_failure();
+    assert!(
+        told.contains("the host undid it") && told.contains("--artifact"),
+        "{told}"
+    );
+    deploy("reranker").expect_success();
+}

@@ -18,7 +18,7 @@ select now, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 from clock
 returning seq, at, verb, actor, reason, digest, state, slot, generation";
 
 const SET_GENERATION: &str = "
-select coalesce(max(seq), 0) from plugin_event where slot is not null";
+select coalesce(max(seq), 0) from plugin_event where slot is not null or verb = 'quarantine'";
 
 const LIST: &str = "
 select seq, at, verb, actor, reason, digest, state, slot, generation

@@ -8,6 +8,7 @@ mod host;
 mod key;
 mod settle;
 mod slot;
+mod slot_row;
 mod version;
 
 use std::time::Duration;
@@ -55,7 +56,7 @@ impl RegistryStore for SqliteStore {
     }
 
     async fn list_slots(&self) -> Result<Vec<Slot>, StoreError> {
-        slot::list(self).await
+        slot_row::list(self).await
     }
 
     async fn move_slot(&self, change: &SlotMove) -> Result<Moved, StoreError> {

@@ -59,6 +59,14 @@ pub(super) async fn role(
     Ok(find(transaction, digest).await?.0)
 }
 
+/// The state of a version; none when it was never recorded.
+pub(super) async fn state(
+    transaction: &mut SqliteConnection,
+    digest: Digest,
+) -> Result<Option<VersionState>, StoreError> {
+    Ok(find(transaction, digest).await?.1)
+}
+
 async fn find(
     transaction: &mut SqliteConnection,
     digest: Digest,

@@ -1,111 +1,51 @@
-//! Slots as rows: read whole, written whole, and only from the generation that the change was
-//! decided on.
+//! What becomes of slots: each change made only from the generation that it was decided on, and only
+//! to versions that may serve when it is made.
 
 use std::collections::BTreeSet;
 
 use phagen_domain::{
     digest::Digest,
-    plugin::{Activation, Candidate, Cause, PluginEvent, Slot, SlotName, Verb, World},
+    plugin::{Cause, PluginEvent, Slot, Verb},
 };
 use phagen_store::{Moved, SlotMove, StoreError};
-use serde::de::DeserializeOwned;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::{
     event::{self, NewEvent, SlotStep},
-    settle::settle,
+    settle::{self, settle},
+    slot_row as row,
 };
 use crate::{
     SqliteStore,
-    row::{corrupt, failed, from_json, integer, number, parse, to_json},
+    row::{failed, to_json},
 };
-
-/// The order that a job walks them in; of two with one place, by name.
-const LIST: &str = "
-select name, world, place, serving, previous, candidate, generation
-from slot
-order by
-    case world when 'source' then 0 when 'mapper' then 1 else 2 end,
-    case world when 'source' then 0 else place end,
-    name";
-
-const FIND: &str = "
-select name, world, place, serving, previous, candidate, generation
-from slot where name = ?1";
-
-const INSERT: &str = "
-insert into slot (name, world, place, serving, previous, candidate, generation)
-values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-
-const UPDATE: &str = "
-update slot set
-    world = ?2, place = ?3, serving = ?4, previous = ?5, candidate = ?6, generation = ?7
-where name = ?1";
-
-const DELETE: &str = "
-delete from slot where name = ?1";
-
-#[derive(FromRow)]
-struct SlotRow {
-    name: String,
-    world: String,
-    place: i64,
-    serving: String,
-    previous: Option<String>,
-    candidate: Option<String>,
-    generation: i64,
-}
-
-impl SlotRow {
-    fn into_slot(self) -> Result<Slot, StoreError> {
-        Ok(Slot {
-            name: parse("slot", &self.name)?,
-            world: World::from_name(&self.world)
-                .ok_or_else(|| corrupt("slot", format!("`{}` is not a world", self.world)))?,
-            place: number("slot", "place", self.place)?,
-            serving: from_json("slot", "serving", &self.serving)?,
-            previous: optional::<Activation>("previous", self.previous.as_deref())?,
-            candidate: optional::<Candidate>("candidate", self.candidate.as_deref())?,
-            generation: number("slot", "generation", self.generation)?,
-        })
-    }
-}
-
-fn optional<T: DeserializeOwned>(
-    column: &'static str,
-    text: Option<&str>,
-) -> Result<Option<T>, StoreError> {
-    text.map(|text| from_json("slot", column, text)).transpose()
-}
 
 pub(super) async fn seed(store: &SqliteStore, slots: &[Slot]) -> Result<u64, StoreError> {
     const TRIED: &str = "seed the slots";
-    let cause = Cause {
-        verb: Verb::Seed,
-        actor: Cause::HOST.to_owned(),
-        reason: None,
-    };
     let mut transaction = store.begin(TRIED).await?;
     let mut n_made = 0;
     for slot in slots {
-        if find(&mut transaction, &slot.name).await?.is_none() {
-            write(&mut transaction, INSERT, slot).await?;
-            let step = step_to(slot)?;
-            let digest = slot.serving.plugin_digest;
-            tell(&mut transaction, digest, &cause, step, named_by(slot)).await?;
-            n_made += 1;
+        let seeding = SlotMove {
+            expected: None,
+            to: slot.clone(),
+            digest: slot.serving.plugin_digest,
+            cause: Cause {
+                verb: Verb::Seed,
+                actor: Cause::HOST.to_owned(),
+                reason: None,
+            },
+            key: None,
+            admits_quarantined: false,
+        };
+        match make_or_change(&mut transaction, &seeding).await {
+            Ok(_) => n_made += 1,
+            // Nothing was written yet, so what was seeded before stands.
+            Err(StoreError::SlotExists(_) | StoreError::VersionMayNotServe { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
     transaction.commit().await.map_err(failed(TRIED))?;
     Ok(n_made)
-}
-
-pub(super) async fn list(store: &SqliteStore) -> Result<Vec<Slot>, StoreError> {
-    let rows: Vec<SlotRow> = sqlx::query_as(LIST)
-        .fetch_all(&store.readers)
-        .await
-        .map_err(failed("list the slots"))?;
-    rows.into_iter().map(SlotRow::into_slot).collect()
 }
 
 pub(super) async fn change(store: &SqliteStore, change: &SlotMove) -> Result<Moved, StoreError> {
@@ -124,25 +64,7 @@ pub(super) async fn change(store: &SqliteStore, change: &SlotMove) -> Result<Mov
             is_repeat: true,
         });
     }
-    let found = find(&mut transaction, &change.to.name).await?;
-    let slot = Slot {
-        generation: next_generation(change, found.as_ref())?,
-        ..change.to.clone()
-    };
-    // The lock was taken before the row was read, so the row is still what was found.
-    let statement = if found.is_some() { UPDATE } else { INSERT };
-    write(&mut transaction, statement, &slot).await?;
-    let mut digests = named_by(&slot);
-    digests.extend(found.iter().flat_map(Slot::plugin_digests));
-    let step = step_to(&slot)?;
-    let event = tell(
-        &mut transaction,
-        change.digest,
-        &change.cause,
-        step,
-        digests,
-    )
-    .await?;
+    let (slot, event) = make_or_change(&mut transaction, change).await?;
     if let Some(key) = &change.key {
         event::hold_key(&mut transaction, key, &event).await?;
     }
@@ -152,6 +74,42 @@ pub(super) async fn change(store: &SqliteStore, change: &SlotMove) -> Result<Mov
         event,
         is_repeat: false,
     })
+}
+
+/// Everything of a move but its key. It refuses before it writes.
+async fn make_or_change(
+    transaction: &mut SqliteConnection,
+    change: &SlotMove,
+) -> Result<(Slot, PluginEvent), StoreError> {
+    // The lock was taken before, so what is read here stays as it is.
+    let found = row::find(transaction, &change.to.name).await?;
+    let next = next_generation(change, found.as_ref())?;
+    for digest in change.newly_named(found.as_ref()) {
+        let state = settle::state(transaction, digest).await?;
+        if let Some(state) = state.filter(|state| !change.admits(*state)) {
+            return Err(StoreError::VersionMayNotServe { digest, state });
+        }
+    }
+    let slot = match next {
+        None => row::insert(transaction, &change.to).await?,
+        Some(generation) => {
+            let to = Slot {
+                generation,
+                ..change.to.clone()
+            };
+            row::update(transaction, &to).await?
+        }
+    };
+    let mut digests = named_by(&slot);
+    digests.extend(found.iter().flat_map(Slot::plugin_digests));
+    let step = SlotStep {
+        name: &slot.name,
+        generation: slot.generation,
+        row: Some(to_json("write a slot", &slot)?),
+    };
+    let (digest, cause) = (change.digest, &change.cause);
+    let event = tell(transaction, digest, cause, step, digests).await?;
+    Ok((slot, event))
 }
 
 pub(super) async fn remove(
@@ -170,16 +128,12 @@ pub(super) async fn remove(
         };
     }
     let name = &change.to.name;
-    let found = find(&mut transaction, name).await?;
-    let generation = next_generation(change, found.as_ref())?;
-    let Some(found) = found else {
+    let found = row::find(&mut transaction, name).await?;
+    let next = next_generation(change, found.as_ref())?;
+    let (Some(found), Some(generation)) = (found, next) else {
         return Err(StoreError::UnknownSlot(name.to_string()));
     };
-    sqlx::query(DELETE)
-        .bind(name.as_str())
-        .execute(&mut *transaction)
-        .await
-        .map_err(failed(TRIED))?;
+    row::delete(&mut transaction, name).await?;
     let step = SlotStep {
         name,
         generation,
@@ -201,26 +155,14 @@ pub(super) async fn remove(
     Ok(event)
 }
 
-async fn find(
-    transaction: &mut SqliteConnection,
-    name: &SlotName,
-) -> Result<Option<Slot>, StoreError> {
-    let row: Option<SlotRow> = sqlx::query_as(FIND)
-        .bind(name.as_str())
-        .fetch_optional(transaction)
-        .await
-        .map_err(failed("find a slot"))?;
-    row.map(SlotRow::into_slot).transpose()
-}
-
-/// The generation that `change` leads to, or why it may not be made.
-fn next_generation(change: &SlotMove, found: Option<&Slot>) -> Result<u64, StoreError> {
+/// The generation that `change` leads to, none when it makes the slot; or why it may not be made.
+fn next_generation(change: &SlotMove, found: Option<&Slot>) -> Result<Option<u64>, StoreError> {
     let slot = change.to.name.to_string();
     match (change.expected, found.map(|slot| slot.generation)) {
-        (None, None) => Ok(1),
+        (None, None) => Ok(None),
         (None, Some(_)) => Err(StoreError::SlotExists(slot)),
         (Some(_), None) => Err(StoreError::UnknownSlot(slot)),
-        (Some(expected), Some(found)) if expected == found => Ok(found + 1),
+        (Some(expected), Some(found)) if expected == found => Ok(Some(found + 1)),
         (Some(expected), Some(found)) => Err(StoreError::GenerationMoved {
             slot,
             expected,
@@ -229,44 +171,8 @@ fn next_generation(change: &SlotMove, found: Option<&Slot>) -> Result<u64, Store
     }
 }
 
-async fn write(
-    transaction: &mut SqliteConnection,
-    statement: &'static str,
-    slot: &Slot,
-) -> Result<(), StoreError> {
-    const TRIED: &str = "write a slot";
-    let previous = slot
-        .previous
-        .as_ref()
-        .map(|previous| to_json(TRIED, previous));
-    let candidate = slot
-        .candidate
-        .as_ref()
-        .map(|candidate| to_json(TRIED, candidate));
-    sqlx::query(statement)
-        .bind(slot.name.as_str())
-        .bind(slot.world.as_str())
-        .bind(slot.place)
-        .bind(to_json(TRIED, &slot.serving)?)
-        .bind(previous.transpose()?)
-        .bind(candidate.transpose()?)
-        .bind(integer(slot.generation))
-        .execute(transaction)
-        .await
-        .map_err(failed(TRIED))?;
-    Ok(())
-}
-
 fn named_by(slot: &Slot) -> BTreeSet<Digest> {
     slot.plugin_digests().collect()
-}
-
-fn step_to(slot: &Slot) -> Result<SlotStep<'_>, StoreError> {
-    Ok(SlotStep {
-        name: &slot.name,
-        generation: slot.generation,
-        row: Some(to_json("write a slot", slot)?),
-    })
 }
 
 /// Brings every version of `digests` and the event's own up to date, then writes the event.

@@ -195,6 +195,14 @@ pub(super) async fn change(
     );
     let reason = change.cause.reason.as_deref().filter(|_| is_refusal);
     let mut transaction = store.begin(TRIED).await?;
+    // The lock was taken before, so no slot takes it up meanwhile.
+    if change.to == VersionState::Quarantined
+        && settle::role(&mut transaction, change.digest)
+            .await?
+            .is_some()
+    {
+        return Err(StoreError::VersionServes(change.digest));
+    }
     let moved: Option<VersionRow> = sqlx::query_as(MOVE)
         .bind(change.digest.to_string())
         .bind(change.from.as_str())

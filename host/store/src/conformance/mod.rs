@@ -3,6 +3,7 @@
 //!
 //! A driver runs all of it by one line, [`every_story!`](crate::every_story).
 
+pub mod admission;
 pub mod artifacts;
 pub mod backlog;
 pub mod cancelling;
@@ -64,6 +65,13 @@ pub trait Harness: Send + Sync {
 macro_rules! every_story {
     ($make:path) => {
         $crate::every_story! { @each $make;
+            admission::what_may_not_serve_gets_no_part_in_a_slot,
+            admission::nothing_goes_back_to_what_was_taken_out_meanwhile,
+            admission::a_quarantined_version_serves_where_the_move_admits_it,
+            admission::a_slot_may_leave_what_was_never_checked,
+            admission::a_seed_leaves_out_what_may_not_serve,
+            admission::what_serves_is_not_quarantined_apart,
+            admission::of_a_quarantine_and_an_activation_the_later_one_sees_the_other,
             artifacts::an_artifact_is_recorded_once,
             backlog::a_thousand_jobs_are_claimed_in_order,
             backlog::reaping_takes_back_more_than_a_batch,
@@ -133,6 +141,7 @@ macro_rules! every_story {
             slots::of_many_changes_of_one_generation_one_wins,
             slots::of_many_makers_of_one_slot_one_wins,
             slots::a_removed_slot_is_gone,
+            slots::a_slot_made_anew_goes_on_where_the_old_one_ended,
             states::a_version_follows_its_slot,
             states::a_version_of_two_slots_serves_until_both_let_go,
             states::a_trial_ends_in_draining,

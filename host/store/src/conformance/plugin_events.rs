@@ -6,7 +6,7 @@ use super::{
     Harness,
     plugin_specimen::{
         activation, all_events, built_in, cause, digest, moved, recorded, reranker, seeded, slot,
-        slot_move, uploaded, version_move,
+        slot_move, state_of, uploaded, version_move,
     },
     specimen::slot_name,
 };
@@ -123,6 +123,13 @@ pub async fn the_set_generation_counts_changes_of_slots(harness: &dyn Harness) {
     let removal = store.remove_slot(&removal).await.expect("a removal");
     assert!(removal.seq > change.event.seq);
     assert_eq!(generation().await, removal.seq);
+    let state = state_of(&*store, "old").await;
+    let quarantine = version_move("old", state, VersionState::Quarantined, Verb::Quarantine);
+    store.move_version(&quarantine).await.expect("a quarantine");
+    assert!(
+        generation().await > removal.seq,
+        "it may stand behind a slot"
+    );
 }
 
 pub async fn slots_of_unrecorded_versions_move_too(harness: &dyn Harness) {

@@ -56,6 +56,7 @@ fn manifest(name: &str) -> Manifest {
         },
         self_test: SelfTest {
             cases: Some("cases.json".to_owned()),
+            reads_order: true,
         },
     }
 }
@@ -152,6 +153,7 @@ pub fn slot_move(to: &Slot, about: &str, verb: Verb) -> SlotMove {
         digest: digest(about),
         cause: cause(verb),
         key: None,
+        admits_quarantined: false,
     }
 }
 

@@ -206,5 +206,57 @@ pub async fn a_removed_slot_is_gone(harness: &dyn Harness) {
         "{refused:?}"
     );
     let make = SlotMove { key: None, ..make };
-    assert_eq!(moved(&*store, &make).await.slot.generation, 1);
+    assert!(!moved(&*store, &make).await.is_repeat);
+}
+
+pub async fn a_slot_made_anew_goes_on_where_the_old_one_ended(harness: &dyn Harness) {
+    let store = harness.store();
+    let made = reranker("old");
+    seeded(
+        &*store,
+        &[made.clone(), slot("clinical", World::Source, "old")],
+    )
+    .await;
+    let removal = slot_move(&made, "old", Verb::Retire);
+    store.remove_slot(&removal).await.expect("a removal");
+    let make = SlotMove {
+        expected: None,
+        ..slot_move(&made, "old", Verb::Activate)
+    };
+    let anew = moved(&*store, &make).await;
+    assert_eq!(anew.slot.generation, 3, "its removal was the second");
+    assert_eq!(anew.event.generation, Some(3));
+    // What was decided on the old slot does not hit the new one.
+    for stale in [
+        store
+            .move_slot(&slot_move(&made, "new", Verb::Activate))
+            .await
+            .map(drop),
+        store.remove_slot(&removal).await.map(drop),
+    ] {
+        assert!(
+            matches!(
+                stale,
+                Err(StoreError::GenerationMoved {
+                    expected: 1,
+                    found: 3,
+                    ..
+                })
+            ),
+            "{stale:?}"
+        );
+    }
+    let removal = slot_move(&anew.slot, "old", Verb::Retire);
+    store.remove_slot(&removal).await.expect("a removal");
+    seeded(&*store, std::slice::from_ref(&made)).await;
+    let generations: Vec<u64> = slots(&*store)
+        .await
+        .iter()
+        .map(|slot| slot.generation)
+        .collect();
+    assert_eq!(
+        generations,
+        [1, 5],
+        "a seed goes on too; other names are their own"
+    );
 }

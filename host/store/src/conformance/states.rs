@@ -9,7 +9,7 @@ use super::{
         slot_move, state_of, uploaded, version_move,
     },
 };
-use crate::Store;
+use crate::{SlotMove, Store};
 
 async fn both_recorded(store: &dyn Store) {
     recorded(store, &built_in("old")).await;
@@ -138,7 +138,11 @@ pub async fn a_quarantine_waits_for_the_last_slot(harness: &dyn Harness) {
         serving: activation("new"),
         ..slots[0].clone()
     };
-    moved(&*store, &slot_move(&forced, "new", Verb::Activate)).await;
+    let forced = SlotMove {
+        admits_quarantined: true,
+        ..slot_move(&forced, "new", Verb::Activate)
+    };
+    moved(&*store, &forced).await;
     let back = store.find_version(digest("new")).await.expect("a read");
     let back = back.expect("the version");
     assert_eq!((back.state, back.reason), (S::Active, None));
@@ -147,13 +151,14 @@ pub async fn a_quarantine_waits_for_the_last_slot(harness: &dyn Harness) {
 pub async fn what_never_served_does_not_drain(harness: &dyn Harness) {
     let store = harness.store();
     recorded(&*store, &built_in("old")).await;
-    recorded(&*store, &uploaded("new")).await;
     seeded(&*store, &[reranker("old")]).await;
     let named = Slot {
         previous: Some(activation("new")),
         ..reranker("old")
     };
+    // Before it is recorded: no slot takes it up afterwards.
     let named = moved(&*store, &slot_move(&named, "old", Verb::Activate)).await;
+    recorded(&*store, &uploaded("new")).await;
     assert_eq!(states(&*store).await, [S::Active, S::Uploaded]);
     let bare = Slot {
         previous: None,

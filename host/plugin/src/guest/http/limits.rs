@@ -13,7 +13,8 @@ const MIB: u64 = 1 << 20;
 #[derive(Clone)]
 pub struct EgressSettings {
     pub limits: EgressLimits,
-    /// Certificates (DER) that count beside the public ones: a company's own, or a test's.
+    /// Certificates (DER) that count beside the public ones: a company's own, as
+    /// [`read_roots`](crate::read_roots) reads them, or a test's.
     pub extra_roots: Vec<Vec<u8>>,
     pub resolver: Arc<dyn Resolve>,
 }
@@ -58,6 +59,9 @@ pub struct EgressLimits {
     pub n_connections_per_call: usize,
     /// Requests of all slots under way at once; one more waits for `connect_timeout`.
     pub n_connections: usize,
+    /// Bytes of the requests and responses of one call that are written down where calls are
+    /// recorded. A call that takes more cannot be replayed.
+    pub recorded_bytes: usize,
     /// From the name to a connection that has shaken hands.
     pub connect_timeout: Duration,
     /// From the request to the headers of its response.
@@ -78,6 +82,7 @@ impl Default for EgressLimits {
             n_requests_per_second: 10,
             n_connections_per_call: 4,
             n_connections: 64,
+            recorded_bytes: 16 << 20,
             connect_timeout: Duration::from_secs(3),
             first_byte_timeout: Duration::from_secs(8),
             between_bytes_timeout: Duration::from_secs(5),

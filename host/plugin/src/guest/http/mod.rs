@@ -13,18 +13,21 @@ mod exchange;
 mod failure;
 mod header;
 mod limits;
+mod overheard;
 mod policy;
 mod rate;
+mod recorded;
 mod resolve;
 mod secret;
+mod target;
+mod written;
 
 use std::{sync::Arc, time::Instant};
 
 use http::{
-    HeaderValue, Request, Response, Uri, Version,
+    Request, Response, Version,
     header::{CONTENT_LENGTH, HOST},
 };
-use phagen_domain::plugin::Origin;
 use phagen_package::golden::HttpExchange;
 use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ClientConfig;
@@ -39,14 +42,17 @@ use self::{
     limits::Patience,
     policy::{decide, decide_secret},
     rate::Rate,
+    target::{check_length, host, origin_form},
 };
 use super::{
-    Role,
+    Role, Witness,
     denial::{Denials, Denied, Wanted},
 };
 use crate::{PluginError, settings::PluginSettings};
 
 pub use limits::{EgressLimits, EgressSettings};
+pub(super) use overheard::OverheardNetwork;
+pub(super) use recorded::RecordedNetwork;
 pub use resolve::{Resolve, SystemResolver};
 pub use secret::{InvalidSecret, Secrets};
 pub(super) use secret::{KEY_PREFIX, Placeholders};
@@ -100,6 +106,11 @@ impl Egress {
         2 * self.limits.header_bytes
     }
 
+    /// Bytes of one call's requests and responses that are written down.
+    pub(crate) fn recorded_bytes(&self) -> usize {
+        self.limits.recorded_bytes
+    }
+
     pub(super) fn secrets(&self) -> &Secrets {
         &self.secrets
     }
@@ -111,6 +122,7 @@ pub(super) struct Door {
     role: Arc<Role>,
     denials: Denials,
     placeholders: Placeholders,
+    witness: Witness,
     n_left: u32,
     places: Arc<Semaphore>,
 }
@@ -121,6 +133,7 @@ impl Door {
         role: Arc<Role>,
         denials: Denials,
         placeholders: Placeholders,
+        witness: Witness,
     ) -> Self {
         Self {
             n_left: egress.limits.n_requests,
@@ -129,6 +142,7 @@ impl Door {
             role,
             denials,
             placeholders,
+            witness,
         }
     }
 
@@ -237,33 +251,6 @@ impl Door {
     }
 }
 
-fn check_length(length: Option<&HeaderValue>, max_bytes: u64) -> Result<(), Error> {
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    match length.filter(|&n_bytes| n_bytes > max_bytes) {
-        Some(n_bytes) => Err(Error::HttpRequestBodySize(Some(n_bytes))),
-        None => Ok(()),
-    }
-}
-
-/// As a server that is no proxy takes it.
-fn origin_form(target: &str) -> Result<Uri, Error> {
-    let target = match target {
-        "" => "/".to_owned(),
-        query if query.starts_with('?') => format!("/{query}"),
-        target => target.to_owned(),
-    };
-    target.parse().map_err(|_| Error::HttpRequestUriInvalid)
-}
-
-/// The host as it was judged, not as the guest wrote it.
-fn host(origin: &Origin) -> Result<HeaderValue, Error> {
-    let text = origin.to_string();
-    let host = text
-        .split_once("://")
-        .map_or(text.as_str(), |(_, host)| host);
-    HeaderValue::from_str(host).map_err(|_| Error::HttpRequestUriInvalid)
-}
-
 impl WasiHttpHooks for Door {
     /// Wasmtime asks here for what a guest sets, for what a server answers, and for trailers.
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
@@ -281,8 +268,21 @@ impl WasiHttpHooks for Door {
         options: Option<RequestOptions>,
         _ending: Ending,
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Ending), Error>> + Send> {
+        let (request, ear) = match &self.witness {
+            Witness::Nobody => (request, None),
+            Witness::Overheard(call) => {
+                let (request, ear) = call.network.hear(request);
+                (request, Some(ear))
+            }
+            // What then became of each request, limits and grants included, was written down.
+            Witness::Recorded(call) => return call.network.answer(request),
+        };
         let admitted = self.admit(request, options);
-        Box::new(async move { admitted?.run().await })
+        let answer = async move { admitted?.run().await };
+        match ear {
+            None => Box::new(answer),
+            Some(ear) => Box::new(async move { ear.answer(answer.await) }),
+        }
     }
 
     /// Told where it is handled, and no fault of the host's.
@@ -295,24 +295,6 @@ impl WasiHttpHooks for Door {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_target_is_a_path_with_its_query() {
-        for (target, wanted) in [("", "/"), ("?q=1", "/?q=1"), ("/a?q=1", "/a?q=1")] {
-            assert_eq!(origin_form(target).unwrap().to_string(), wanted);
-        }
-    }
-
-    #[test]
-    fn the_host_is_the_judged_one() {
-        for (origin, wanted) in [
-            ("https://API.example.org:443", "api.example.org"),
-            ("http://h:8080", "h:8080"),
-            ("http://[::1]:80", "[::1]"),
-        ] {
-            assert_eq!(host(&origin.parse().unwrap()).unwrap(), wanted);
-        }
-    }
 
     #[test]
     fn a_guest_may_be_less_patient_than_the_host_and_not_more() {

@@ -84,6 +84,18 @@ impl Placeholders {
         )
     }
 
+    /// Those of a recorded call, whose values are nowhere: its answers are not asked for again.
+    pub(crate) fn recorded(attributes: &[Attribute]) -> Self {
+        let recorded = attributes.iter().filter_map(|attribute| {
+            Some(Placeholder {
+                name: attribute.key.strip_prefix(KEY_PREFIX)?.to_owned(),
+                text: attribute.value.clone(),
+                value: String::new(),
+            })
+        });
+        Self(recorded.collect())
+    }
+
     /// What the guest's configuration says of them.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = Attribute> {
         self.0.iter().map(|secret| Attribute {
@@ -155,6 +167,12 @@ impl Placeholders {
                 *value = redacted;
             }
         }
+    }
+
+    /// Whether one of the values stands in `bytes`.
+    pub(super) fn stand_for_some_of(&self, bytes: &[u8]) -> bool {
+        let mut written = self.0.iter().flat_map(Placeholder::written);
+        written.any(|value| contains(bytes, value.as_bytes()))
     }
 
     fn redact(&self, bytes: &[u8]) -> Vec<u8> {

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{
+    events::first_by_host,
     moves::{parse_config, parse_share},
     remote::{MovedLine, Remote, RemoteArguments},
 };
@@ -152,6 +153,19 @@ pub(super) async fn follow(remote: &Remote, moved: &MovedLine) -> Result<()> {
             .map(|host| host.host.as_str())
             .collect();
         if late.is_empty() && !hosts.is_empty() {
+            // A host that follows has tried the slot, and has undone what cannot serve.
+            if let Some(undone) = first_by_host(remote, &slot.slot, event.seq).await? {
+                bail!(
+                    "slot `{}` was changed to generation {}, and the host undid it: {}",
+                    slot.slot,
+                    slot.generation,
+                    undone
+                        .cause
+                        .reason
+                        .as_deref()
+                        .unwrap_or("no reason is known")
+                );
+            }
             write::line(&format!(
                 "slot `{}`, generation {}: {} {}; `{}` {} serves; {} host(s) follow",
                 slot.slot,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use phagen_domain::plugin::{PluginEvent, SlotName};
+use phagen_domain::plugin::{Cause, PluginEvent, SlotName};
 use serde::Deserialize;
 
 use super::remote::{Remote, RemoteArguments};
@@ -43,9 +43,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> Result<()>
     }
     let mut after = arguments.after;
     loop {
-        let page: Page = remote
-            .get(&format!("/api/activations?after={after}{filter}"))
-            .await?;
+        let page = page(&remote, after, &filter).await?;
         for event in &page.items {
             write::line(&told(event));
         }
@@ -54,6 +52,23 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> Result<()>
             None => return Ok(()),
         }
     }
+}
+
+async fn page(remote: &Remote, after: u64, filter: &str) -> Result<Page> {
+    remote
+        .get(&format!("/api/activations?after={after}{filter}"))
+        .await
+}
+
+/// The first thing that a host itself did to a slot after an event: it takes back what cannot serve.
+pub(super) async fn first_by_host(
+    remote: &Remote,
+    slot: &str,
+    after: u64,
+) -> Result<Option<PluginEvent>> {
+    let page = page(remote, after, &format!("&slot={slot}")).await?;
+    let mut events = page.items.into_iter();
+    Ok(events.find(|event| event.cause.actor == Cause::HOST))
 }
 
 fn told(event: &PluginEvent) -> String {

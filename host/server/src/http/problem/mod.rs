@@ -188,7 +188,12 @@ impl From<StoreError> for Problem {
             StoreError::GenerationMoved { .. } | StoreError::SlotExists(_) => {
                 Self::new(Kind::GenerationMoved, error.to_string())
             }
-            StoreError::VersionMoved { .. } => Self::new(Kind::VersionMoved, error.to_string()),
+            StoreError::VersionMoved { .. } | StoreError::VersionServes(_) => {
+                Self::new(Kind::VersionMoved, error.to_string())
+            }
+            StoreError::VersionMayNotServe { .. } => {
+                Self::new(Kind::VersionRefused, error.to_string())
+            }
             StoreError::Database { .. } => {
                 log(&error);
                 Self::new(

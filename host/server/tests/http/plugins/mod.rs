@@ -4,6 +4,7 @@
 mod events;
 mod keys;
 mod operators;
+mod race;
 mod serve;
 mod signature;
 mod trial;

@@ -10,10 +10,16 @@
 //! | `n_requests` | how often, one after the other; 1 when not said |
 //! | `n_open` | how many requests to have under way at once, without reading an answer |
 //! | `redirects` | `no` to get them back |
+//! | `luck` | `yes` to tell what time it is, and a number that nobody knows beforehand |
 //!
 //! It answers with what came last: status, headers and body as attributes.
 
 mod open;
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::{Instant, SystemTime},
+};
 
 use phagen_sdk::{
     Attribute, Candidate, Context, Description, Evidence, Failure, Page, Query, Source,
@@ -25,6 +31,7 @@ pub struct Fetcher {
     request: Request,
     n_requests: u32,
     n_open: u32,
+    tells_luck: bool,
 }
 
 impl Source for Fetcher {
@@ -54,6 +61,7 @@ impl Source for Fetcher {
             request,
             n_requests: number(context, "n_requests", 1)?,
             n_open: number(context, "n_open", 0)?,
+            tells_luck: said("luck").is_some_and(|luck| luck == "yes"),
         })
     }
 
@@ -62,11 +70,19 @@ impl Source for Fetcher {
             let outcomes = open::at_once(&self.request.url, self.n_open).join(" ");
             return Ok(page(vec![Attribute::new("outcomes", outcomes)]));
         }
+        let begun = Instant::now();
         let mut response = self.request.clone().send()?;
         for _ in 1..self.n_requests {
             response = self.request.clone().send()?;
         }
-        Ok(page(facts(&response)))
+        let mut facts = facts(&response);
+        if self.tells_luck {
+            let number = RandomState::new().hash_one("a number");
+            facts.push(Attribute::new("now", format!("{:?}", SystemTime::now())));
+            facts.push(Attribute::new("took", format!("{:?}", begun.elapsed())));
+            facts.push(Attribute::new("luck", number.to_string()));
+        }
+        Ok(page(facts))
     }
 }
 

@@ -6,6 +6,7 @@
 //! | `ok` | one feature, `title_length`, which is the score |
 //! | `short` `long` | one score, or row, too few or too many |
 //! | `nan` `infinite` | the last score, or feature, is that |
+//! | `sorted` | the scores stand by size and not by candidate |
 //! | `ragged` | the last row of features lacks a column |
 //! | `random` | the first score is the day of the clock since 1970, the others are random |
 //! | `loop` `memory` `trap` | never returns, allocates for ever, panics |
@@ -60,6 +61,7 @@ impl Reranker for UnrulyReranker {
             "long" => scores.push(0.0),
             "nan" => set_last(&mut scores, f32::NAN),
             "infinite" => set_last(&mut scores, f32::INFINITY),
+            "sorted" => scores.sort_by(|a, b| b.total_cmp(a)),
             "random" => scores = chance_and_time(candidates.len()),
             "loop" => loop {
                 std::hint::spin_loop();

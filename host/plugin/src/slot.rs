@@ -1,7 +1,5 @@
 //! The named places that plugins serve in, and what a job asks of them.
 
-mod answer;
-
 use std::{fmt, sync::Arc};
 
 use chrono::NaiveDate;
@@ -17,13 +15,11 @@ use phagen_domain::{
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
-pub use answer::Answered;
-
 use crate::{
     PluginError,
     breaker::{BreakerSettings, Guard},
     call::{self, Call},
-    guest::{CorpusSearch, Egress},
+    guest::{CorpusSearch, Egress, Witness},
     kept::Kept,
     plugin::Plugin,
     record::{CallInput, Tape},
@@ -82,6 +78,7 @@ pub struct ActiveSlot {
 pub(crate) struct Outside {
     pub(crate) corpus: Option<Arc<dyn CorpusSearch>>,
     pub(crate) egress: Option<Arc<Egress>>,
+    pub(crate) witness: Witness,
 }
 
 /// The whole set that a job reads once, so that it never sees half of a change. Share it as an
