@@ -4,11 +4,15 @@
  *
  *     build.mjs install --tools FOLDER
  *     build.mjs build --tools FOLDER --wit FOLDER --plugin FOLDER --out FILE
+ *     build.mjs native --tools FOLDER --plugin FOLDER --order FILE
  *
  * `--tools` is where the toolchain lives (`node_modules`), `--wit` the contract: a version such as
  * `wit/v0.1.0`, or `wit`, of which the newest version with the plugin's world is taken; `--plugin`
  * is the folder with `plugin.toml` and `app.js` (or `app.ts`). The manifest is not put into the
  * component here: `phagen plugin build` does that for every language.
+ *
+ * `native` makes no component: it asks the plugin the golden cases of an order in this Node.js, for
+ * `phagen plugin bench`.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -39,7 +43,7 @@ async function main() {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: Object.fromEntries(
-      ['tools', 'wit', 'plugin', 'out'].map((name) => [name, { type: 'string' }]),
+      ['tools', 'wit', 'plugin', 'out', 'order'].map((name) => [name, { type: 'string' }]),
     ),
   });
   const folder = (name) => {
@@ -52,8 +56,10 @@ async function main() {
     await install(folder('tools'));
   } else if (positionals[0] === 'build') {
     await build(folder('tools'), folder('wit'), folder('plugin'), folder('out'));
+  } else if (positionals[0] === 'native') {
+    await native(folder('tools'), folder('plugin'), folder('order'));
   } else {
-    throw new Refusal(`no chore \`${positionals[0] ?? ''}\``, 'say `install` or `build`');
+    throw new Refusal(`no chore \`${positionals[0] ?? ''}\``, 'say `install`, `build` or `native`');
   }
 }
 
@@ -91,22 +97,48 @@ async function install(tools) {
 
 async function build(tools, wit, plugin, out) {
   const started = performance.now();
-  if (!existsSync(path.join(tools, 'installed-lock.json'))) {
-    const command = `node ${fileURLToPath(import.meta.url)} install --tools ${tools}`;
-    throw new Refusal(`no ComponentizeJS in \`${tools}\``, `run \`${command}\``);
-  }
-  const toolchain = await import(pathToFileURL(path.join(tools, 'toolchain.mjs')));
+  const toolchain = await toolchainIn(tools);
   const { world, ...facts } = await factsOf(toolchain, plugin);
   const version = await versionOf(wit, world);
-  const work = await mkdtemp(path.join(tmpdir(), 'phagen-js-'));
-  try {
+  await inWork(async (work) => {
     const bundled = path.join(work, 'plugin.js');
-    await bundle(toolchain, plugin, world, facts, bundled);
+    await bundle(toolchain, plugin, guestEntry(world, facts), bundled);
     const component = await componentized(toolchain, version, world, bundled);
     await mkdir(path.dirname(out), { recursive: true });
     await writeFile(out, component);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(`built \`${facts.name}\`: ${(component.length / 1e6).toFixed(1)} MB in ${seconds} s`);
+  });
+}
+
+async function native(tools, plugin, order) {
+  const toolchain = await toolchainIn(tools);
+  const { cases, artifact, ...limits } = JSON.parse(await readFile(order, 'utf8'));
+  const given = artifact && { ...artifact, bytes: new Uint8Array(await readFile(artifact.path)) };
+  await inWork(async (work) => {
+    // `.mjs`, so that Node.js takes it for a module wherever it lies.
+    const bundled = path.join(work, 'native.mjs');
+    await bundle(toolchain, plugin, nativeEntry, bundled);
+    const { run } = await import(pathToFileURL(bundled));
+    // Past the plugin's own, which may print half a line.
+    const tell = (line) => process.stdout.write(`\n${line}\n`);
+    await run({ cases, artifact: given, ...limits }, `Node.js ${process.version}`, tell);
+  });
+}
+
+async function toolchainIn(tools) {
+  if (!existsSync(path.join(tools, 'installed-lock.json'))) {
+    const command = `node ${fileURLToPath(import.meta.url)} install --tools ${tools}`;
+    throw new Refusal(`no ComponentizeJS in \`${tools}\``, `run \`${command}\``);
+  }
+  return import(pathToFileURL(path.join(tools, 'toolchain.mjs')));
+}
+
+/** Does `chore` in a folder that is gone afterwards. */
+async function inWork(chore) {
+  const work = await mkdtemp(path.join(tmpdir(), 'phagen-js-'));
+  try {
+    await chore(work);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -151,21 +183,14 @@ async function versionOf(wit, world) {
 }
 
 /** One module of the plugin, the packages it uses, and the SDK. */
-async function bundle({ esbuild }, plugin, world, facts, outfile) {
+async function bundle({ esbuild }, plugin, entryFor, outfile) {
   const app = ['app.js', 'app.mjs', 'app.ts'].find((name) => existsSync(path.join(plugin, name)));
   if (app === undefined) {
     throw new Refusal(`\`${plugin}\` has no \`app.js\``, "put the plugin's class into it");
   }
-  const own = { source: 'search', mapper: 'mapping', reranker: 'reranking' }[world];
-  const guest = path.join(SDK, 'lib', 'guest', `${world}.js`);
-  const entry = `
-    import Plugin from ${JSON.stringify(path.join(plugin, app))};
-    import { serve } from ${JSON.stringify(guest)};
-    export const { lifecycle, ${own} } = serve(Plugin, ${JSON.stringify(facts)});
-  `;
   try {
     await esbuild({
-      stdin: { contents: entry, resolveDir: plugin },
+      stdin: { contents: entryFor(path.join(plugin, app)), resolveDir: plugin },
       bundle: true,
       outfile,
       format: 'esm',
@@ -180,6 +205,26 @@ async function bundle({ esbuild }, plugin, world, facts, outfile) {
   } catch {
     throw new Refusal(`\`${app}\` cannot be bundled`, 'mend what is shown above');
   }
+}
+
+/** What the host enters by. */
+function guestEntry(world, facts) {
+  const own = { source: 'search', mapper: 'mapping', reranker: 'reranking' }[world];
+  const guest = path.join(SDK, 'lib', 'guest', `${world}.js`);
+  return (app) => `
+    import Plugin from ${JSON.stringify(app)};
+    import { serve } from ${JSON.stringify(guest)};
+    export const { lifecycle, ${own} } = serve(Plugin, ${JSON.stringify(facts)});
+  `;
+}
+
+/** What `native` enters by. */
+function nativeEntry(app) {
+  return `
+    import Plugin from ${JSON.stringify(app)};
+    import { bench } from ${JSON.stringify(path.join(SDK, 'lib', 'native', 'index.js'))};
+    export const run = (order, runtime, tell) => bench(Plugin, order, runtime, tell);
+  `;
 }
 
 /** Imports of the contract stay imports, with their version. */

@@ -3,11 +3,15 @@
 
     build.py install --tools FOLDER
     build.py build --tools FOLDER --wit FOLDER --plugin FOLDER --out FILE
+    build.py native --plugin FOLDER --order FILE
 
 `--tools` is where the toolchain lives (a virtual environment), `--wit` the contract: a version such
 as `wit/v0.1.0`, or `wit`, of which the newest version with the plugin's world is taken; `--plugin`
 is the folder with `plugin.toml` and `app.py`. The manifest is not put
 into the component here: `phagen plugin build` does that for every language.
+
+`native` builds nothing: it asks the plugin the golden cases of an order in this Python, for
+`phagen plugin bench`.
 """
 
 from __future__ import annotations
@@ -42,9 +46,14 @@ def main() -> None:
         chore.add_argument("--tools", type=Path, required=True)
     for name in ("--wit", "--plugin", "--out"):
         build.add_argument(name, type=Path, required=True)
+    native = chores.add_parser("native")
+    for name in ("--plugin", "--order"):
+        native.add_argument(name, type=Path, required=True)
     asked = parser.parse_args()
     if asked.chore == "install":
         _install(asked.tools)
+    elif asked.chore == "native":
+        _native(asked.plugin, asked.order)
     else:
         _build(asked.tools, asked.wit, asked.plugin, asked.out)
 
@@ -108,6 +117,19 @@ def _build(tools: Path, wit: Path, plugin: Path, out: Path) -> None:
     out.write_bytes(component)
     seconds = time.monotonic() - started
     print(f"built `{facts['name']}`: {len(component) / 1e6:.1f} MB in {seconds:.1f} s")
+
+
+def _native(plugin: Path, order: Path) -> None:
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(SDK))
+    from phagen_sdk import native
+
+    def tell(line: str) -> None:
+        print(line, file=out, flush=True)
+
+    out = sys.stdout
+    world = _facts(plugin)["world"]
+    native.bench(plugin.resolve(), world, json.loads(order.read_text(encoding="utf-8")), tell)
 
 
 def _facts(plugin: Path) -> dict[str, str]:

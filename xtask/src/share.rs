@@ -12,8 +12,10 @@ use serde_json::Value;
 
 use crate::{guests, shell::Workspace};
 
+/// Folders that a tool left behind.
+const LEFT_BEHIND: [&str; 3] = ["target", "node_modules", "__pycache__"];
 /// Folders that are no part of an SDK for whoever uses it.
-const NOT_SHIPPED: [&str; 6] = [
+const NOT_OF_AN_SDK: [&str; 6] = [
     "examples",
     "tests",
     "target",
@@ -43,6 +45,7 @@ pub(crate) fn lay_out(workspace: &Workspace) -> Result<()> {
         copy_folder(
             &workspace.root.join("data").join(folder),
             &share.join(folder),
+            &LEFT_BEHIND,
         )?;
     }
     lay_out_kit(workspace)?;
@@ -53,9 +56,11 @@ pub(crate) fn lay_out(workspace: &Workspace) -> Result<()> {
 fn lay_out_kit(workspace: &Workspace) -> Result<()> {
     let (root, share) = (&workspace.root, workspace.share());
     // The SDK finds the contract from where it lies, so that both keep their places.
-    copy_folder(&root.join("wit"), &share.join("wit"))?;
-    copy_folder(&root.join("sdk").join("template"), &share.join("template"))?;
-    copy_folder(&root.join("sdk"), &share.join("sdk"))?;
+    copy_folder(&root.join("wit"), &share.join("wit"), &LEFT_BEHIND)?;
+    // A template's own `examples` are part of it.
+    let templates = root.join("sdk").join("template");
+    copy_folder(&templates, &share.join("template"), &LEFT_BEHIND)?;
+    copy_folder(&root.join("sdk"), &share.join("sdk"), &NOT_OF_AN_SDK)?;
     let sdk = share.join("sdk").join("rust");
     let manifest = alone(&metadata_of_sdk(workspace)?)?;
     write(&sdk.join("Cargo.toml"), &manifest)?;
@@ -132,7 +137,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Replaces what stood there before, so that a file that was removed leaves the share too.
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+fn copy_folder(from: &Path, to: &Path, skipped: &[&str]) -> Result<()> {
     if to.exists() {
         fs::remove_dir_all(to).with_context(|| format!("cannot clear `{}`", to.display()))?;
     }
@@ -141,11 +146,11 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     for entry in entries {
         let path: PathBuf = entry?.path();
         let name = path.file_name().unwrap_or_default();
-        let is_shipped = !NOT_SHIPPED.iter().any(|skipped| name == *skipped);
+        let is_shipped = !skipped.iter().any(|skipped| name == *skipped);
         if path.is_file() {
             copy(&path, &to.join(name))?;
         } else if is_shipped {
-            copy_folder(&path, &to.join(name))?;
+            copy_folder(&path, &to.join(name), skipped)?;
         }
     }
     Ok(())
@@ -188,6 +193,23 @@ fn link_beside_binaries(workspace: &Workspace) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_template_keeps_its_examples_and_an_sdk_does_not() {
+        let folder = std::env::temp_dir().join(format!("phagen-share-{}", std::process::id()));
+        let from = folder.join("from");
+        for file in ["examples/native.rs", "src/lib.rs", "target/x"] {
+            write(&from.join(file), "").unwrap();
+        }
+        let copied = |skipped: &[&str]| {
+            let to = folder.join("to");
+            copy_folder(&from, &to, skipped).unwrap();
+            ["examples/native.rs", "src/lib.rs", "target/x"].map(|file| to.join(file).exists())
+        };
+        assert_eq!(copied(&LEFT_BEHIND), [true, true, false]);
+        assert_eq!(copied(&NOT_OF_AN_SDK), [false, true, false]);
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn a_manifest_of_its_own_inherits_nothing() {

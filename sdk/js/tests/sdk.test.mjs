@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
-import { Failure, http, span } from '../phagen-sdk.js';
+import { Failure, Reranker, Source, http, span } from '../phagen-sdk.js';
 import { border, nobody } from '../lib/border.js';
 import { Context } from '../lib/context.js';
+import { bench } from '../lib/native/index.js';
+import { normal } from '../lib/native/case.js';
 
 const answer = (status, headers = {}, body = '') =>
   new http.Response('', status, headers, new TextEncoder().encode(body));
@@ -99,4 +101,82 @@ test('a context tells what is missing', () => {
   assert.deepEqual([context.require('a'), context.secret('key')], ['1', 'stand-in']);
   assert.equal(failure(() => context.require('b')).code, 'invalid-config');
   assert.equal(failure(() => http.get('https://a.org')).code, 'denied');
+});
+
+/** What `bench` tells of cases, by their names. */
+async function told(Plugin, order) {
+  const methods = ['error', 'warn', 'log', 'info', 'debug', 'trace'];
+  const before = methods.map((method) => console[method]);
+  const lines = [];
+  await bench(Plugin, { max_rounds: 5, ...order }, 'here', (line) => lines.push(JSON.parse(line)));
+  methods.forEach((method, n) => (console[method] = before[n]));
+  return Object.fromEntries(lines.map((line) => [line.case, line]));
+}
+
+const query = (name) => ({ molecule: { name, synonyms: [] }, as_of: '2026-11-22', attributes: [] });
+
+test('a case is timed with its own network', async () => {
+  class Asking extends Source {
+    init(context) {
+      this.address = context.require('address');
+    }
+
+    async search({ molecule }, limit, cursor) {
+      const { items } = http.get(`${this.address}?q=${molecule.name}`).ok().json();
+      return { candidates: items.slice(0, limit).map((evidenceId) => ({ evidence: { evidenceId } })) };
+    }
+  }
+  const search = { query: query('aspirin'), limit: 2 };
+  const config = { address: 'https://h.org/' };
+  const exchange = { url: 'https://H.org:443?q=aspirin', body: '{"items": ["A", "B", "C"]}' };
+  const lines = await told(Asking, {
+    cases: [
+      { name: 'fine', config, http: [exchange], search },
+      { name: 'busy', config, http: [{ ...exchange, status: 429 }], search },
+      { name: 'nobody', config, search },
+      { name: 'no address', search },
+    ],
+  });
+  const { n_rounds: n, p50_ns: p50, p99_ns: p99, answer, runtime } = lines.fine;
+  assert.deepEqual([n, answer, runtime], [5, { evidence_ids: ['A', 'B'] }, 'here']);
+  assert.ok(p50 > 0 && p50 <= p99);
+  assert.deepEqual(lines.busy.answer, { error: 'rate-limited' });
+  assert.deepEqual(lines.nobody.answer, { error: 'unavailable' });
+  assert.match(lines['no address'].why, /invalid-config/);
+  assert.equal(normal('http://h:80?b=c#d'), 'http://h/?b=c');
+});
+
+test('each round has its own arguments and the artifact of the order', async () => {
+  class Careless extends Reranker {
+    init(context) {
+      this.weight = context.readArtifact()[0];
+    }
+
+    featureNames() {
+      return ['n'];
+    }
+
+    features(query, candidates) {
+      console.log('careless');
+      candidates.pop();
+      return candidates.map(() => [candidates.length]);
+    }
+
+    score({ molecule }, candidates, features) {
+      return molecule.name === 'none' ? ['no number'] : features.map(([n]) => n * this.weight);
+    }
+  }
+  const evidence = { evidence_id: 'PMID:1', kind: 'clinical', title: 't', passages: [] };
+  const rerank = (name) => ({ query: query(name), candidates: Array(3).fill({ evidence }) });
+  const lines = await told(Careless, {
+    cases: [
+      { name: 'fine', rerank: rerank('aspirin') },
+      { name: 'no number', rerank: rerank('none') },
+      { name: 'other world', find: { documents: [] } },
+    ],
+    artifact: { name: 'w', digest: 'd', bytes: new Uint8Array([3]) },
+  });
+  assert.deepEqual(lines.fine.answer, { scores: [6, 6] });
+  assert.deepEqual(lines['no number'].answer, { error: 'internal' });
+  assert.match(lines['other world'].why, /another world/);
 });

@@ -7,6 +7,8 @@ the artifact; not into `init`.
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from .context import Context
 from .record import Candidate, Document, Finding, Molecule, Page, Query
 
@@ -19,6 +21,21 @@ class Plugin:
 
     def self_test(self) -> None:
         """A short check of the plugin by itself: raises where something is wrong."""
+
+
+def plugin_of(app: ModuleType, kind: type[Plugin]) -> type[Plugin]:
+    """The one plugin that a module holds."""
+    plugins = [
+        value
+        for value in vars(app).values()
+        if isinstance(value, type) and issubclass(value, kind) and value.__module__ == app.__name__
+    ]
+    if len(plugins) != 1:
+        found = ", ".join(plugin.__name__ for plugin in plugins) or "none"
+        raise SystemExit(
+            f"`{app.__name__}.py` must hold one subclass of `{kind.__name__}`, but holds {found}"
+        )
+    return plugins[0]
 
 
 class Source(Plugin):

@@ -83,8 +83,12 @@ impl Artifact {
 
     /// All of it.
     pub fn read_all(&self) -> Result<Vec<u8>, Failure> {
-        let size = self.size();
         let mut bytes = self.read(0, Self::CHUNK_BYTES)?;
+        if bytes.len() < Self::CHUNK_BYTES as usize {
+            // It ended; to ask for its size as well would cost as much as reading it did.
+            return Ok(bytes);
+        }
+        let size = self.size();
         while (bytes.len() as u64) < size {
             let chunk = self.read(bytes.len() as u64, Self::CHUNK_BYTES)?;
             if chunk.is_empty() {

@@ -18,7 +18,7 @@ use super::{AuthorError, Subject};
 /// A host of plugins for one command, with nothing behind it: no corpus, no database.
 pub struct Rehearsal {
     pub(super) host: Arc<PluginHost>,
-    outfit: Outfit,
+    pub(super) outfit: Outfit,
 }
 
 /// What the slot is pretended to have.
@@ -109,16 +109,12 @@ impl Rehearsal {
 
     /// One case with the self-test around it, in the configuration that the case is asked in.
     async fn case(&self, plugin: &Plugin, case: &GoldenCase) -> Answer {
-        let own = case.config.iter().map(|(key, value)| Attribute {
+        let case = self.outfitted(case);
+        let config = case.config.iter().map(|(key, value)| Attribute {
             key: key.clone(),
             value: value.clone(),
         });
-        let config = if case.config.is_empty() {
-            self.outfit.config.clone()
-        } else {
-            own.collect()
-        };
-        let slot = self.slot(plugin, config);
+        let slot = self.slot(plugin, config.collect());
         let alone = GoldenCases {
             cases: vec![case.clone()],
         };
@@ -133,6 +129,18 @@ impl Rehearsal {
             Err(error) => Err(error),
         };
         (answer, began.elapsed())
+    }
+
+    /// A case in the configuration that it is asked in: its own, else the outfit's.
+    pub(super) fn outfitted(&self, case: &GoldenCase) -> GoldenCase {
+        let mut case = case.clone();
+        if case.config.is_empty() {
+            let outfit = self.outfit.config.iter();
+            case.config = outfit
+                .map(|attribute| (attribute.key.clone(), attribute.value.clone()))
+                .collect();
+        }
+        case
     }
 
     /// A slot as the check gate makes it: granted what the manifest asks for.

@@ -16,7 +16,7 @@ mod registry;
 mod seal;
 mod watch;
 
-pub use bench::{BenchReport, Part, measure};
+pub use bench::{BenchReport, Native, Outside, Part, measure, unhurried};
 pub use build::{Built, Workshop};
 pub use check::{Checked, Outcome, Outfit, Rehearsal, read_artifact};
 pub use create::{Created, create};

@@ -39,6 +39,13 @@ impl Project {
         })
     }
 
+    /// The project whose component `path` is; none of a component that lies elsewhere.
+    pub fn of_component(path: &Path) -> Option<Self> {
+        let path = path.canonicalize().ok()?;
+        let project = Self::open(path.parent()?).ok()?;
+        (project.component() == path).then_some(project)
+    }
+
     /// Where `build` leaves the component.
     pub fn component(&self) -> PathBuf {
         self.dir.join(format!("{}.wasm", self.manifest.plugin.name))
@@ -147,5 +154,12 @@ mod tests {
         assert_eq!(project.component(), project.dir.join("a.wasm"));
         let refusal = Subject::open(folder.path()).unwrap_err().to_string();
         assert!(refusal.contains("not built yet"), "{refusal}");
+        let [ours, other] = ["a.wasm", "b.wasm"].map(|name| folder.path().join(name));
+        assert!(Project::of_component(&ours).is_none(), "it is not built");
+        for path in [&ours, &other] {
+            fs::write(path, "").unwrap();
+        }
+        assert_eq!(Project::of_component(&ours).unwrap().dir, project.dir);
+        assert!(Project::of_component(&other).is_none());
     }
 }

@@ -43,7 +43,7 @@ fn follow(language: &str) {
     assert_eq!(
         names,
         [
-            "new", "build", "deploy", "ask", "change", "sign", "rollback"
+            "new", "build", "bench", "deploy", "ask", "change", "sign", "rollback"
         ]
     );
     let desk = Desk::new();
@@ -58,6 +58,7 @@ fn follow(language: &str) {
         let said = run(&desk, &mut folder, &script, &host.address);
         match step.name.as_str() {
             "build" => assert!(said.contains("passed"), "{said}"),
+            "bench" => assert!(said.contains("guest / native"), "{said}"),
             "deploy" => {
                 assert!(said.contains(" serves; 1 host(s) follow"), "{said}");
                 assert!(

@@ -17,7 +17,7 @@ from wit_world.imports import artifacts, log, types
 from .. import border, record
 from ..context import Context
 from ..failure import CODES, Failure
-from ..plugin import Plugin
+from ..plugin import Plugin, plugin_of
 from . import absent
 
 T = TypeVar("T")
@@ -48,20 +48,11 @@ class GuestHost(border.Host):
 def serve(app: ModuleType, facts: dict[str, str], kind: type[Plugin], host: border.Host) -> None:
     """Makes `app`'s one plugin the one that answers. Runs once, at the end of the build."""
     global _plugin
-    plugins = [
-        value
-        for value in vars(app).values()
-        if isinstance(value, type) and issubclass(value, kind) and value.__module__ == app.__name__
-    ]
-    if len(plugins) != 1:
-        found = ", ".join(plugin.__name__ for plugin in plugins) or "none"
-        raise SystemExit(
-            f"`{app.__name__}.py` must hold one subclass of `{kind.__name__}`, but holds {found}"
-        )
+    made = plugin_of(app, kind)()
     # So that a traceback in the host's log quotes the plugin.
     linecache.getlines(app.__file__ or "")
     _facts.update(facts)
-    _plugin = plugins[0]()
+    _plugin = made
     border.host = host
 
 

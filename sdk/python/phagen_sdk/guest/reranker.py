@@ -8,6 +8,7 @@ from typing import Any
 from wit_world.exports import reranking
 
 from .. import border
+from .. import reranking as answered
 from ..plugin import Reranker
 from ..record import Candidate, Query
 from . import GuestHost, Lifecycle, plugin, told
@@ -21,26 +22,14 @@ def host() -> border.Host:
     return GuestHost()
 
 
-def _features(query: Query, candidates: list[Candidate]) -> list[list[float]]:
-    return [_numbers(row) for row in plugin().features(query, candidates)]
-
-
 def _scores(query: Query, candidates: list[Candidate]) -> list[float]:
-    return _numbers(plugin().score(query, candidates, _features(query, candidates)))
+    rows = answered.features(plugin(), query, candidates)
+    return answered.scores(plugin(), query, candidates, rows)
 
 
 def _rerank(query: Query, candidates: list[Candidate]) -> Any:
-    features = _features(query, candidates)
-    return reranking.Reranked(
-        plugin().feature_names(),
-        list(chain.from_iterable(features)),
-        _numbers(plugin().score(query, candidates, features)),
-    )
-
-
-def _numbers(values: list[float]) -> list[float]:
-    """What is no number is told as an exception here; at the border it would be a trap."""
-    return [float(value) for value in values]
+    names, features, scores = answered.rerank(plugin(), query, candidates)
+    return reranking.Reranked(names, list(chain.from_iterable(features)), scores)
 
 
 class Reranking:
@@ -48,7 +37,7 @@ class Reranking:
         return plugin().feature_names()
 
     def features(self, query: Query, candidates: list[Candidate]) -> list[list[float]]:
-        return told(_features, query, candidates)
+        return told(answered.features, plugin(), query, candidates)
 
     def score(self, query: Query, candidates: list[Candidate]) -> list[float]:
         return told(_scores, query, candidates)

@@ -13,11 +13,6 @@ use crate::{
 /// What [`export_mapper!`](crate::export_mapper) exports.
 pub struct MapperGuest<P>(PhantomData<P>);
 
-impl<P: Mapper> MapperGuest<P> {
-    /// Exists only if the plugin's type fits: how a native build checks it.
-    pub const FITS: () = ();
-}
-
 impl<P: Mapper> lifecycle::Guest for MapperGuest<P> {
     fn describe() -> Vec<Attribute> {
         P::describe().attributes()
@@ -39,7 +34,7 @@ impl<P: Mapper> mapping::Guest for MapperGuest<P> {
 }
 
 /// Exports a type that implements [`Mapper`](crate::Mapper) as a component of world `mapper`. A
-/// native build exports nothing and only checks the type.
+/// native build exports nothing: it checks the type, and lets `testing::bench` ask it.
 #[macro_export]
 macro_rules! export_mapper {
     ($plugin:ty) => {
@@ -50,6 +45,8 @@ macro_rules! export_mapper {
             $crate::bindings::mapping::export!(Exported with_types_in $crate::bindings::mapping);
         };
         #[cfg(not(target_arch = "wasm32"))]
-        const _: () = $crate::export::MapperGuest::<$plugin>::FITS;
+        impl $crate::testing::Exported for $plugin {
+            type World = $crate::export::MapperGuest<$plugin>;
+        }
     };
 }

@@ -15,11 +15,6 @@ use crate::{
 /// What [`export_reranker!`](crate::export_reranker) exports.
 pub struct RerankerGuest<P>(PhantomData<P>);
 
-impl<P: Reranker> RerankerGuest<P> {
-    /// Exists only if the plugin's type fits: how a native build checks it.
-    pub const FITS: () = ();
-}
-
 impl<P: Reranker> lifecycle::Guest for RerankerGuest<P> {
     fn describe() -> Vec<Attribute> {
         P::describe().attributes()
@@ -45,7 +40,7 @@ impl<P: Reranker> packed_reranking::Guest for RerankerGuest<P> {
 }
 
 /// Exports a type that implements [`Reranker`](crate::Reranker) as a component of world `reranker`. A
-/// native build exports nothing and only checks the type.
+/// native build exports nothing: it checks the type, and lets `testing::bench` ask it.
 #[macro_export]
 macro_rules! export_reranker {
     ($plugin:ty) => {
@@ -56,6 +51,8 @@ macro_rules! export_reranker {
             $crate::bindings::reranking::export!(Exported with_types_in $crate::bindings::reranking);
         };
         #[cfg(not(target_arch = "wasm32"))]
-        const _: () = $crate::export::RerankerGuest::<$plugin>::FITS;
+        impl $crate::testing::Exported for $plugin {
+            type World = $crate::export::RerankerGuest<$plugin>;
+        }
     };
 }

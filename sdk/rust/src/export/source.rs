@@ -13,11 +13,6 @@ use crate::{
 /// What [`export_source!`](crate::export_source) exports.
 pub struct SourceGuest<P>(PhantomData<P>);
 
-impl<P: Source> SourceGuest<P> {
-    /// Exists only if the plugin's type fits: how a native build checks it.
-    pub const FITS: () = ();
-}
-
 impl<P: Source> lifecycle::Guest for SourceGuest<P> {
     fn describe() -> Vec<Attribute> {
         P::describe().attributes()
@@ -47,7 +42,7 @@ impl<P: Source> search::Guest for SourceGuest<P> {
 }
 
 /// Exports a type that implements [`Source`](crate::Source) as a component of world `source`. A
-/// native build exports nothing and only checks the type.
+/// native build exports nothing: it checks the type, and lets `testing::bench` ask it.
 #[macro_export]
 macro_rules! export_source {
     ($plugin:ty) => {
@@ -58,6 +53,8 @@ macro_rules! export_source {
             $crate::bindings::search::export!(Exported with_types_in $crate::bindings::search);
         };
         #[cfg(not(target_arch = "wasm32"))]
-        const _: () = $crate::export::SourceGuest::<$plugin>::FITS;
+        impl $crate::testing::Exported for $plugin {
+            type World = $crate::export::SourceGuest<$plugin>;
+        }
     };
 }

@@ -1,8 +1,10 @@
 //! A native test harness: builds a plugin as the host would, with a configuration, an artifact and
-//! a corpus of the test's choosing, and holds its answers against the contract.
+//! a corpus of the test's choosing, and holds its answers against the contract. And [`bench()`], which
+//! asks a plugin its golden cases natively and takes the time.
 //!
 //! It does not sandbox: deadlines and memory limits are for the built component in the real host.
 
+mod bench;
 mod check;
 mod plugin;
 
@@ -15,6 +17,9 @@ use crate::{
     log::Level,
 };
 
+#[doc(hidden)]
+pub use bench::Native;
+pub use bench::{Exported, bench};
 pub use plugin::{TestMapper, TestReranker, TestSource};
 
 /// A line that the plugin logged.

@@ -40,6 +40,15 @@ impl Workshop {
         }
     }
 
+    /// The command that asks the plugin natively, to which the file of an order is added. Blocks as
+    /// `build` does: a Rust plugin is compiled for this machine.
+    pub(super) fn native(&self, project: &Project, say: Say<'_>) -> Result<Command, AuthorError> {
+        match project.language {
+            Language::Rust => cargo::build_native(project, say).map(Command::new),
+            Language::Python | Language::Js => self.native_by_script(project, say),
+        }
+    }
+
     /// Builds what lies in the project's folder. Blocks, for minutes the first time: compilers run,
     /// their own output goes to standard error as it comes.
     pub fn build(&self, project: &Project, say: Say<'_>) -> Result<Built, AuthorError> {

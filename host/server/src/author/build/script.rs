@@ -34,15 +34,7 @@ impl Workshop {
         say: Say<'_>,
     ) -> Result<Vec<u8>, AuthorError> {
         let language = project.language;
-        let tools = self.toolchain.join(language.as_str());
-        if !tools.exists() {
-            say(&format!(
-                "fetching the {} toolchain into `{}` (once, a minute)",
-                language.as_str(),
-                tools.display()
-            ));
-        }
-        self.run_script(language, "install", &["--tools".into(), tools.clone()])?;
+        let tools = self.install(language, say)?;
         say(&format!("building `{}`", project.manifest.plugin.name));
         let out = project.component().with_extension("wasm.bare");
         let arguments = [
@@ -61,26 +53,57 @@ impl Workshop {
         Ok(bytes)
     }
 
+    pub(super) fn native_by_script(
+        &self,
+        project: &Project,
+        say: Say<'_>,
+    ) -> Result<Command, AuthorError> {
+        let language = project.language;
+        let mut command = self.script(language, "native");
+        // Python asks with what it has; a JavaScript plugin is bundled first.
+        if language == Language::Js {
+            command.arg("--tools").arg(self.install(language, say)?);
+        }
+        command.arg("--plugin").arg(&project.dir).arg("--order");
+        Ok(command)
+    }
+
+    /// The folder of the language's toolchain, which is there afterwards.
+    fn install(&self, language: Language, say: Say<'_>) -> Result<PathBuf, AuthorError> {
+        let tools = self.toolchain.join(language.as_str());
+        if !tools.exists() {
+            say(&format!(
+                "fetching the {} toolchain into `{}` (once, a minute)",
+                language.as_str(),
+                tools.display()
+            ));
+        }
+        self.run_script(language, "install", &["--tools".into(), tools.clone()])?;
+        Ok(tools)
+    }
+
+    fn script(&self, language: Language, chore: &'static str) -> Command {
+        let Runner {
+            program, script, ..
+        } = runner(language);
+        let mut command = Command::new(program);
+        command
+            .arg(self.kit.sdk(language).join(script))
+            .arg(chore)
+            // The share folder may belong to somebody else.
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+
     fn run_script(
         &self,
         language: Language,
         chore: &'static str,
         arguments: &[PathBuf],
     ) -> Result<(), AuthorError> {
-        let Runner {
-            program,
-            script,
-            help,
-        } = runner(language);
-        let script = self.kit.sdk(language).join(script);
-        let mut command = Command::new(program);
-        command
-            .arg(script)
-            .arg(chore)
-            .args(arguments)
-            // The share folder may belong to somebody else.
-            .env("PYTHONDONTWRITEBYTECODE", "1");
-        match run(&mut command, help)? {
+        let mut command = self.script(language, chore);
+        command.args(arguments);
+        match run(&mut command, runner(language).help)? {
             Some(_) => Ok(()),
             None => Err(AuthorError::Build {
                 what: format!("the {} toolchain's `{chore}`", language.as_str()),

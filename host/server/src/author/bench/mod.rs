@@ -2,8 +2,13 @@
 //!
 //! A call in a fresh instance is taken apart by asking three guests in turn: the plugin itself, the
 //! plugin without a question (its instance and `init`), and a guest that looks at nothing with the
-//! same question (what crossing the border costs). What is left is the plugin's own work.
-//! The plugin's logic outside the sandbox is not measured: this command has no way to link it.
+//! same question (what crossing the border costs). What is left is the plugin's own work, and beside
+//! it stands the same code outside of the sandbox, asked by its SDK in a child. A figure that cannot
+//! be had is told with its reason, and never made up.
+
+mod child;
+mod native;
+mod told;
 
 use std::{
     fs,
@@ -13,14 +18,20 @@ use std::{
 
 use phagen_domain::plugin::World;
 use phagen_package::{GoldenCase, golden::GoldenCall};
-use phagen_plugin::{ActiveSlot, ask_golden};
+use phagen_plugin::{ActiveSlot, PluginSettings, ask_golden};
 
 use super::{AuthorError, Rehearsal, Subject};
+use native::ByCase;
+use told::Told;
+
+pub use native::{Native, Outside};
 
 /// Time for each of the parts of one case.
 const BUDGET: Duration = Duration::from_secs(2);
 const MIN_ROUNDS: usize = 20;
 const MAX_ROUNDS: usize = 2_000;
+/// Requests that a slot may send while it is measured.
+const REQUESTS_PER_SECOND: u32 = 1_000_000;
 
 /// What was measured of one question.
 #[derive(Debug, Clone)]
@@ -35,6 +46,17 @@ pub struct BenchReport {
     pub marshalling: Part,
     /// What is left for the plugin's own work, of the medians.
     pub guest: Duration,
+    /// The same call outside of the sandbox, or why there is no figure.
+    pub native: Result<Native, String>,
+}
+
+impl BenchReport {
+    /// How many times as long the guest works; none where either is too short to tell.
+    pub fn ratio(&self) -> Option<f64> {
+        let native = self.native.as_ref().ok()?.part.p50;
+        let is_told = !native.is_zero() && !self.guest.is_zero();
+        is_told.then(|| self.guest.as_secs_f64() / native.as_secs_f64())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,25 +65,59 @@ pub struct Part {
     pub p99: Duration,
 }
 
-/// Measures every case of the subject; `idle` is the folder of the guests that look at nothing.
+/// Settings to measure in: a golden case's network is asked again and again, and the wait for the
+/// slot's next request would count as the plugin's work.
+#[must_use]
+pub fn unhurried(mut settings: PluginSettings) -> PluginSettings {
+    settings.egress.limits.n_requests_per_second = REQUESTS_PER_SECOND;
+    settings
+}
+
+/// Measures every case of the subject; `idle` is the folder of the guests that look at nothing, and
+/// `outside` where the subject can be asked natively, or why it cannot.
 pub async fn measure(
     rehearsal: &Rehearsal,
     subject: &Subject,
     idle: &Path,
+    outside: Result<Outside, String>,
 ) -> Result<Vec<BenchReport>, AuthorError> {
-    let cases = subject.package.golden.as_ref();
-    let cases = cases.map_or(&[][..], |golden| &golden.cases);
+    let golden = subject.package.golden.iter();
+    let cases: Vec<GoldenCase> = golden
+        .flat_map(|golden| &golden.cases)
+        .map(|case| rehearsal.outfitted(case))
+        .collect();
     if cases.is_empty() {
         return Err(AuthorError::Usage(
             "the plugin has no golden cases, and those are the calls that are measured; write some into the file that `self_test.cases` of plugin.toml names, and build again".to_owned(),
         ));
     }
     let idle = open_idle(idle, subject.package.world)?;
+    // Before the sandbox, not beside it: the two would slow each other down.
+    let native = ask_outside(rehearsal, outside, cases.clone()).await?;
     let mut reports = Vec::new();
-    for case in cases {
-        reports.push(one(rehearsal, (subject, &idle), case).await?);
+    for case in &cases {
+        let native = native.as_ref().map_err(Clone::clone).and_then(|by_case| {
+            let told = by_case.get(&case.name).cloned();
+            told.unwrap_or_else(|| Err("nothing was told of this case".to_owned()))
+        });
+        reports.push(one(rehearsal, (subject, &idle), case, native).await?);
     }
     Ok(reports)
+}
+
+async fn ask_outside(
+    rehearsal: &Rehearsal,
+    outside: Result<Outside, String>,
+    cases: Vec<GoldenCase>,
+) -> Result<Result<ByCase, String>, AuthorError> {
+    let outside = match outside {
+        Ok(outside) => outside,
+        Err(why) => return Ok(Err(why)),
+    };
+    let artifact = rehearsal.outfit.artifact.clone();
+    tokio::task::spawn_blocking(move || outside.ask(&cases, artifact.as_ref()))
+        .await
+        .map_err(|_| AuthorError::Interrupted)
 }
 
 fn open_idle(folder: &Path, world: World) -> Result<Subject, AuthorError> {
@@ -77,13 +133,14 @@ async fn one(
     rehearsal: &Rehearsal,
     (subject, idle): (&Subject, &Subject),
     case: &GoldenCase,
+    native: Result<(Native, Told), String>,
 ) -> Result<BenchReport, AuthorError> {
     let slot = stage(rehearsal, subject, case).await?;
     let idle = stage(rehearsal, idle, case).await?;
     let nothing = emptied(&case.call);
     // Once each, so that nothing is measured that happens once; and how long a round takes.
     let began = Instant::now();
-    drop(ask_golden(&slot, &case.call, case.as_of).await);
+    let guest = Told::of_guest(&ask_golden(&slot, &case.call, case.as_of).await);
     slot.self_test(case.as_of).await?;
     drop(ask_golden(&idle, &case.call, case.as_of).await);
     drop(ask_golden(&idle, &nothing, case.as_of).await);
@@ -111,6 +168,8 @@ async fn one(
             .p50
             .saturating_sub(instance.p50)
             .saturating_sub(marshalling.p50),
+        // Another answer was other work.
+        native: native.and_then(|(native, told)| told.agree(&guest).map(|()| native)),
     })
 }
 
