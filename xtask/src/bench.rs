@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::{
-    demo, guests,
+    demo, guests, languages,
     shell::{self, Workspace},
 };
 
@@ -11,6 +11,8 @@ use crate::{
 pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
     demo::build(workspace)?;
     guests::build_idle(workspace)?;
+    guests::build_unruly(workspace)?;
+    languages::build(workspace)?;
     let mut command = workspace.cargo();
     command
         .args([
@@ -26,6 +28,7 @@ pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
     command
         .env("PHAGEN_BENCH_SHARE", workspace.share())
         .env("PHAGEN_BENCH_BINARY", workspace.binary())
-        .env("PHAGEN_BENCH_GUESTS", workspace.components());
+        .env("PHAGEN_BENCH_GUESTS", workspace.components())
+        .env("PHAGEN_BENCH_LANGUAGES", languages::folder(workspace));
     shell::run(&mut command)
 }

@@ -1,6 +1,6 @@
 //! Builds the plugins that ship, and the misbehaving ones that only tests load.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use anyhow::{Context, Result};
 use phagen_package::{parse_manifest, sbom::from_cargo_lock};
@@ -46,23 +46,21 @@ pub(crate) fn build_idle(workspace: &Workspace) -> Result<()> {
 
 fn build_packages(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     require_guest_target()?;
-    let mut command = workspace.cargo();
-    command.args([
-        "build",
-        "--locked",
-        "--profile",
-        "guest",
-        "--target",
-        GUEST_TARGET,
-    ]);
     for package in packages {
-        command.args(["--package", package]);
-    }
-    run(&mut command)?;
-    for package in packages {
+        run(&mut command(workspace, package))?;
         embed(workspace, package)?;
     }
     Ok(())
+}
+
+/// As the component alone: cargo leaves out link-time optimisation where a library is an `rlib` too,
+/// and our guests are, for their native tests and benchmarks.
+fn command(workspace: &Workspace, package: &str) -> Command {
+    let mut command = workspace.cargo();
+    command.args(["rustc", "--locked", "--lib", "--crate-type", "cdylib"]);
+    command.args(["--profile", "guest", "--target", GUEST_TARGET]);
+    command.args(["--package", package]);
+    command
 }
 
 /// Writes into a built component what `phagen plugin build` does: its manifest, its golden cases

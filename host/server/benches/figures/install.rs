@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context, Result};
-use phagen_domain::plugin::{Cause, Slot, Verb, VersionState};
+use phagen_domain::plugin::{Cause, Manifest, Slot, Verb, VersionState};
 use phagen_package::{Package, embed};
 use phagen_server::house::House;
 use phagen_store::NewVersion;
@@ -124,7 +124,11 @@ fn reranker(setting: &Setting, version: &str) -> Result<Vec<u8>> {
 
 /// The same code under another version number, and so another digest.
 fn renamed(built: &[u8], version: &str) -> Result<Vec<u8>> {
-    let mut manifest = Package::read(built)?.manifest.context("no manifest")?;
+    let manifest = Package::read(built)?.manifest.context("no manifest")?;
+    versioned(built, manifest, version)
+}
+
+pub(crate) fn versioned(built: &[u8], mut manifest: Manifest, version: &str) -> Result<Vec<u8>> {
     version.clone_into(&mut manifest.plugin.version);
     Ok(embed(built, &manifest, None, None)?)
 }

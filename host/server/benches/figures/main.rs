@@ -12,8 +12,11 @@
 )]
 
 mod analysis;
+mod calls;
 mod corpus;
+mod deploy;
 mod guests;
+mod hostile;
 mod install;
 mod process;
 mod setting;
@@ -35,12 +38,15 @@ fn main() -> Result<()> {
     phagen_package::oci::install_tls();
     let setting = Setting::prepare()?;
     println!("{}", setting::machine());
-    let figures: [(&str, Measure); 6] = [
+    let figures: [(&str, Measure); 9] = [
         ("process", process::measure),
         ("analysis", analysis::measure),
         ("corpus", corpus::measure),
         ("guests", guests::measure),
+        ("calls", calls::measure),
+        ("hostile", hostile::measure),
         ("install", install::measure),
+        ("deploy", deploy::measure),
         ("swap", swap::measure),
     ];
     for (name, measure) in figures {

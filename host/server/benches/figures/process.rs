@@ -50,17 +50,18 @@ pub(crate) fn held(setting: &Setting, data: &Path) -> Result<u64> {
 }
 
 /// A `phagen serve` of its own, stopped when dropped.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Server {
-    fn start(setting: &Setting, data: &Path) -> Result<Self> {
+    pub(crate) fn start(setting: &Setting, data: &Path) -> Result<Self> {
         let mut child = setting
             .phagen_on(data)
             .args(["serve", "--port", "0"])
             .stdout(Stdio::piped())
+            .env("PHAGEN_LOG__FILTER", "error")
             .spawn()
             .with_context(|| format!("cannot start `{}`", setting.binary.display()))?;
         let mut line = String::new();
@@ -75,7 +76,7 @@ impl Server {
         Ok(Self { child, address })
     }
 
-    async fn ready(&self) -> Result<()> {
+    pub(crate) async fn ready(&self) -> Result<()> {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             if let Ok(answer) = reqwest::get(format!("{}/ready", self.address)).await

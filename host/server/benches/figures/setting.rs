@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 const SHARE: &str = "PHAGEN_BENCH_SHARE";
 const BINARY: &str = "PHAGEN_BENCH_BINARY";
 pub(crate) const GUESTS: &str = "PHAGEN_BENCH_GUESTS";
+pub(crate) const LANGUAGES: &str = "PHAGEN_BENCH_LANGUAGES";
 
 /// Drugs that the bundled corpus knows from 14 to 28 documents each.
 pub(crate) const MOLECULES: [&str; 5] = [
@@ -64,7 +65,8 @@ impl Setting {
             .env("PHAGEN_SHARE_DIR", &self.share)
             .env_remove(SHARE)
             .env_remove(BINARY)
-            .env_remove(GUESTS);
+            .env_remove(GUESTS)
+            .env_remove(LANGUAGES);
         command
     }
 

@@ -190,6 +190,7 @@ async fn swap(house: &Arc<House>, slot: &SlotName, versions: &[Slot]) -> Result<
                 to,
                 cause: Cause::host(Verb::Activate, "the benchmark"),
                 key: None,
+                admits_quarantined: false,
             })
             .await?;
         house.fleet.nudge();

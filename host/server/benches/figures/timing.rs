@@ -18,9 +18,17 @@ impl Timings {
     }
 
     pub(crate) fn summary(&self) -> String {
-        let shown = |share| format!("{:.2}", self.quantile(share).as_secs_f64() * 1e3);
+        self.summary_in("ms", 1e3)
+    }
+
+    pub(crate) fn summary_in_micros(&self) -> String {
+        self.summary_in("µs", 1e6)
+    }
+
+    fn summary_in(&self, unit: &str, per_second: f64) -> String {
+        let shown = |share| format!("{:.2}", self.quantile(share).as_secs_f64() * per_second);
         format!(
-            "p10 {} · p50 {} · p90 {} ms ({} runs)",
+            "p10 {} · p50 {} · p90 {} {unit} ({} runs)",
             shown(0.1),
             shown(0.5),
             shown(0.9),

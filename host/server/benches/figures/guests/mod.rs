@@ -34,7 +34,7 @@ pub(crate) fn measure(setting: &Setting) -> Result<()> {
 }
 
 /// Real abstracts of the bundled corpus.
-fn abstracts(house: &House) -> Result<Vec<Evidence>> {
+pub(crate) fn abstracts(house: &House) -> Result<Vec<Evidence>> {
     let request = CorpusRequest {
         text: "treatment of patients with cancer or cardiovascular disease".to_owned(),
         limit: CorpusRequest::MAX_LIMIT,
@@ -101,7 +101,7 @@ fn find(setting: &Setting, slot: &ActiveSlot, abstracts: &[Evidence]) -> Result<
     Ok(())
 }
 
-fn candidates(abstracts: &[Evidence]) -> Vec<Candidate> {
+pub(crate) fn candidates(abstracts: &[Evidence]) -> Vec<Candidate> {
     let signal = |name: &str, value| Signal {
         name: name.to_owned(),
         value,
@@ -153,7 +153,7 @@ fn document(evidence: &Evidence) -> Document {
     }
 }
 
-fn query() -> Query {
+pub(crate) fn query() -> Query {
     Query {
         molecule: aspirin(),
         as_of: date(),

@@ -7,13 +7,7 @@ use phagen_plugin::ActiveSlot;
 use phagen_sdk::{Reranker, testing::Harness, with_views};
 
 use super::{CANDIDATE_BYTES, N_CANDIDATES, N_ROUNDS, candidates, native, query};
-use crate::{
-    setting::Setting,
-    timing::{Timings, paired, timed},
-};
-
-/// Rounds of one small call: enough for its median to stand still.
-const N_SMALL_ROUNDS: usize = 2_000;
+use crate::{setting::Setting, timing::paired};
 
 pub(super) fn measure(setting: &Setting, slot: &ActiveSlot, abstracts: &[Evidence]) -> Result<()> {
     let (query, candidates) = (query(), candidates(abstracts));
@@ -45,21 +39,6 @@ pub(super) fn measure(setting: &Setting, slot: &ActiveSlot, abstracts: &[Evidenc
     });
     println!("    native, inputs borrowed         {}", borrowed.summary());
     println!("    ratio, median of pairs          {ratio:.2}");
-
-    let mut one = || {
-        drop(
-            setting
-                .runtime
-                .block_on(slot.rerank(&query, &candidates[..1])),
-        );
-    };
-    let one = Timings::of((0..N_SMALL_ROUNDS).map(|_| timed(&mut one)).collect());
-    let micros = |share| one.quantile(share).as_secs_f64() * 1e6;
-    println!(
-        "  fresh instance and call, 1 item   p10 {:.1} · p50 {:.1} µs ({N_SMALL_ROUNDS} runs)",
-        micros(0.1),
-        micros(0.5)
-    );
     Ok(())
 }
 
