@@ -189,7 +189,7 @@ impl From<StoreError> for Problem {
                 Self::new(Kind::GenerationMoved, error.to_string())
             }
             StoreError::VersionMoved { .. } => Self::new(Kind::VersionMoved, error.to_string()),
-            StoreError::Database { .. } => {
+            StoreError::Database { .. } | StoreError::Unavailable { .. } => {
                 log(&error);
                 Self::new(
                     Kind::Unavailable,
