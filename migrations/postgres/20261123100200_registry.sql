@@ -88,7 +88,8 @@ create table plugin_event (
 );
 
 -- The newest of these is what every host of a fleet asks for, several times a second.
-create index plugin_event_set on plugin_event (seq) where slot is not null;
+create index plugin_event_set on plugin_event (seq)
+where slot is not null or verb = 'quarantine';
 create index plugin_event_digest on plugin_event (digest, seq);
 create index plugin_event_slot on plugin_event (slot, seq) where slot is not null;
 
