@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::shell::{self, Workspace, say};
 
-use pgbouncer::{NEW_SUITE, OLD_SUITE, PgBouncer};
+use pgbouncer::{Kind, PgBouncer};
 use postgres::Postgres;
 use process::Account;
 
@@ -28,6 +28,7 @@ pub(crate) enum Durability {
 /// Stopped when dropped, the poolers before the server behind them, the folder last.
 pub(crate) struct Services {
     old_pgbouncer: PgBouncer,
+    untracked_pgbouncer: PgBouncer,
     pgbouncer: PgBouncer,
     postgres: Postgres,
     _folder: TempDir,
@@ -35,7 +36,7 @@ pub(crate) struct Services {
 
 impl Services {
     pub(crate) fn start(workspace: &Workspace, durability: Durability) -> Result<Self> {
-        say("starting Postgres and two pgBouncers");
+        say("starting Postgres and three pgBouncers");
         let account = Account::find()?;
         // Not below the target folder: a socket's path must be short, and the servers run as a user
         // who may not be let into the home folder that the target folder lies in.
@@ -45,10 +46,11 @@ impl Services {
             .context("cannot make a folder for the servers")?;
         open_to_all(folder.path())?;
         let postgres = Postgres::start(folder.path(), account, durability)?;
-        let start = |suite| PgBouncer::start(workspace, folder.path(), account, suite, &postgres);
+        let start = |kind| PgBouncer::start(workspace, folder.path(), account, kind, &postgres);
         Ok(Self {
-            old_pgbouncer: start(OLD_SUITE)?,
-            pgbouncer: start(NEW_SUITE)?,
+            old_pgbouncer: start(Kind::Old)?,
+            untracked_pgbouncer: start(Kind::Untracked)?,
+            pgbouncer: start(Kind::New)?,
             postgres,
             _folder: folder,
         })
@@ -60,6 +62,10 @@ impl Services {
             ("PHAGEN_TEST_POSTGRES", self.postgres.url().into()),
             ("PHAGEN_TEST_POSTGRES_CA", self.postgres.ca().into()),
             ("PHAGEN_TEST_PGBOUNCER", self.pgbouncer.url().into()),
+            (
+                "PHAGEN_TEST_PGBOUNCER_UNTRACKED",
+                self.untracked_pgbouncer.url().into(),
+            ),
             ("PHAGEN_TEST_PGBOUNCER_OLD", self.old_pgbouncer.url().into()),
         ]
     }

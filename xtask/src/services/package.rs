@@ -181,6 +181,12 @@ fn mirror() -> Result<String> {
         "$(RELEASE) $(COMPONENT) $(ORIGIN) $(REPO_URI)",
         "Created-By: Packages",
     ]))?;
+    archive_of(&targets, codename)
+        .with_context(|| format!("no package source of this machine is Debian's `{codename}`"))
+}
+
+/// The address in the line of `codename main`, of Debian and of nobody else.
+fn archive_of(targets: &str, codename: &str) -> Option<String> {
     let own = format!("{codename} main ");
     targets
         .lines()
@@ -188,7 +194,6 @@ fn mirror() -> Result<String> {
         // Until lists were fetched, apt knows no origins.
         .find(|(origin, _)| *origin == "Debian" || origin.starts_with('$'))
         .map(|(_, uri)| uri.to_owned())
-        .with_context(|| format!("no package source of this machine is Debian's `{codename}`"))
 }
 
 /// Installs on this machine, which takes root and Debian. Services that come along are not started.
@@ -226,6 +231,41 @@ impl Drop for Policy {
     fn drop(&mut self) {
         if self.is_ours {
             let _ = fs::remove_file(POLICY);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mirror_is_that_of_the_machines_own_release() {
+        let targets = "\
+bookworm main Other https://other.example/
+bookworm contrib Debian https://mirror.example/debian/
+bookworm-updates main Debian https://updates.example/debian/
+bookworm main Debian https://mirror.example/debian/
+";
+        let found = archive_of(targets, "bookworm");
+        assert_eq!(found.as_deref(), Some("https://mirror.example/debian/"));
+        assert_eq!(archive_of(targets, "trixie"), None);
+        let unfetched = "bookworm main $(ORIGIN) https://mirror.example/debian/";
+        assert!(archive_of(unfetched, "bookworm").is_some());
+    }
+
+    #[test]
+    fn scripts_are_left_out_of_what_is_unpacked() {
+        for name in ["libc6", "libevent-2.1-7t64", "libssl3"] {
+            assert!(is_library(name), "{name}");
+        }
+        for name in [
+            "libperl5.36",
+            "libjson-perl",
+            "libpam-modules-bin",
+            "passwd",
+        ] {
+            assert!(!is_library(name), "{name}");
         }
     }
 }

@@ -17,11 +17,42 @@ use super::{
 };
 use crate::shell::Workspace;
 
-/// Debian's release with 1.18, which hands one client what another prepared.
-pub(super) const OLD_SUITE: &str = "bookworm";
+/// Which pgBouncer, and told what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// 1.18, which hands one client what another prepared.
+    Old,
+    /// 1.24 as it comes, which keeps them apart.
+    New,
+    /// 1.24, told not to.
+    Untracked,
+}
 
-/// Debian's release with 1.24, which keeps them apart.
-pub(super) const NEW_SUITE: &str = "trixie";
+impl Kind {
+    /// The release of Debian that holds it.
+    fn suite(self) -> &'static str {
+        match self {
+            Self::Old => "bookworm",
+            Self::New | Self::Untracked => "trixie",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Old => "pgbouncer-old",
+            Self::New => "pgbouncer",
+            Self::Untracked => "pgbouncer-untracked",
+        }
+    }
+
+    /// What it is told besides what all are told.
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Old | Self::New => "",
+            Self::Untracked => "max_prepared_statements = 0\n",
+        }
+    }
+}
 
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -35,22 +66,22 @@ impl PgBouncer {
         workspace: &Workspace,
         folder: &Path,
         account: Account,
-        suite: &str,
+        kind: Kind,
         postgres: &Postgres,
     ) -> Result<Self> {
-        let name = format!("pgBouncer of {suite}");
-        let cached = package::unpacked(workspace, "pgbouncer", suite)?;
-        let own = folder.join(format!("pgbouncer-{suite}"));
+        let name = kind.name();
+        let cached = package::unpacked(workspace, "pgbouncer", kind.suite())?;
+        let own = folder.join(name);
         account.folder(&own)?;
         // The servers' user may not be let into the target folder.
         let package = cached.copy_to(&own.join("root"))?;
         let port = free_port()?;
         let settings = own.join("pgbouncer.ini");
-        fs::write(&settings, configuration(port, postgres.port()))
-            .with_context(|| format!("cannot configure {name}"))?;
+        let told = configuration(port, postgres.port()) + kind.setting();
+        fs::write(&settings, told).with_context(|| format!("cannot configure {name}"))?;
         let mut command = package.command(account, "usr/sbin/pgbouncer")?;
         command.arg(&settings).current_dir(&own);
-        let mut server = Server::spawn(&name, command, own.join("log"))?;
+        let mut server = Server::spawn(name, command, own.join("log"))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         server.wait_until(|| TcpStream::connect_timeout(&address, PROBE_TIMEOUT).is_ok())?;
         Ok(Self {

@@ -183,8 +183,30 @@ fn major_version(folder: &Path) -> Option<u32> {
     let output = Command::new(folder.join("postgres"))
         .arg("--version")
         .output();
-    let words = String::from_utf8(output.ok()?.stdout).ok()?;
+    parse_major(&String::from_utf8(output.ok()?.stdout).ok()?)
+}
+
+fn parse_major(words: &str) -> Option<u32> {
     let version = words.split_whitespace().nth(2)?;
     let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_tells_its_version() {
+        for (words, major) in [
+            (
+                "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)",
+                Some(15),
+            ),
+            ("postgres (PostgreSQL) 18beta1", Some(18)),
+            ("postgres", None),
+        ] {
+            assert_eq!(parse_major(words), major, "{words}");
+        }
+    }
 }

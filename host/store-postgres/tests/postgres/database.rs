@@ -10,8 +10,10 @@ pub(crate) enum Way {
     Direct,
     /// Through a pgBouncer that keeps prepared statements apart.
     Pooled,
-    /// Through one that does not.
+    /// Through one that does not, since it is too old.
     OldPooled,
+    /// Through one that does not, since it was told so.
+    UntrackedPooled,
 }
 
 impl Way {
@@ -20,6 +22,7 @@ impl Way {
             Self::Direct => "PHAGEN_TEST_POSTGRES",
             Self::Pooled => "PHAGEN_TEST_PGBOUNCER",
             Self::OldPooled => "PHAGEN_TEST_PGBOUNCER_OLD",
+            Self::UntrackedPooled => "PHAGEN_TEST_PGBOUNCER_UNTRACKED",
         };
         address(variable)
     }

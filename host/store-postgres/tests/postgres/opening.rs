@@ -23,8 +23,8 @@ async fn a_pooler_that_mixes_up_statements_is_refused() {
     let database = Database::migrated().await;
     // Whatever the pooler's mood, and for each of several that start together.
     let mut refusals = JoinSet::new();
-    for _ in 0..4 {
-        let url = database.url(Way::OldPooled);
+    for way in [Way::OldPooled, Way::UntrackedPooled].repeat(3) {
+        let url = database.url(way);
         refusals.spawn(async move { refusal(&url).await });
     }
     for refusal in refusals.join_all().await {
