@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod guests;
 mod languages;
+mod services;
 mod share;
 mod shell;
 mod test;
@@ -23,6 +24,8 @@ usage: cargo xtask <chore>
   test       build everything and run every test
   bench      measure the speed figures of docs/benchmarks.md
   guests     build the plugins and lay out the share folder
+  services   start the servers that the tests talk to, then run a command with their addresses
+             (`--durable` first: with nothing switched off that keeps data over a power cut)
   languages  build the example plugins in Python and JavaScript
   build      guests, then the `phagen` binary, both optimised";
 
@@ -48,6 +51,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "bench" => bench::run(&workspace, rest),
         "guests" => guests::build(&workspace).and_then(|()| share::lay_out(&workspace)),
         "languages" => languages::build(&workspace),
+        "services" => services::run(&workspace, rest),
         "build" => demo::build(&workspace).map(drop),
         "help" | "--help" | "-h" => {
             say(USAGE);

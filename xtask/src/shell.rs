@@ -108,6 +108,27 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs `command` to its end; what it says is told only if it fails.
+pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
+    output_of(command).map(drop)
+}
+
+/// What `command` writes to standard output.
+pub(crate) fn output_of(command: &mut Command) -> Result<String> {
+    let shown = shown(command);
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run `{shown}`"))?;
+    if !output.status.success() {
+        bail!(
+            "`{shown}` ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program())
         .file_name()

@@ -5,7 +5,9 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
-    guests, languages, share,
+    guests, languages,
+    services::{Durability, Services},
+    share,
     shell::{self, Workspace, say},
     tools,
 };
@@ -34,6 +36,8 @@ pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
 
 fn run_nextest(workspace: &Workspace, extra: &[String]) -> Result<()> {
     let nextest = tools::nextest(workspace)?;
+    // Until the end of the run: dropped, they are stopped.
+    let services = Services::start(workspace, Durability::Off)?;
     let mut command = Command::new(nextest);
     command
         .current_dir(&workspace.root)
@@ -41,6 +45,7 @@ fn run_nextest(workspace: &Workspace, extra: &[String]) -> Result<()> {
         .args(extra)
         .env("PHAGEN_TEST_GUESTS", workspace.components())
         .env("PHAGEN_TEST_LANGUAGES", languages::folder(workspace))
-        .env("CARGO_TARGET_DIR", &workspace.target);
+        .env("CARGO_TARGET_DIR", &workspace.target)
+        .envs(services.addresses());
     shell::run(&mut command)
 }

@@ -93,7 +93,7 @@ pub enum StoreError {
     #[error("database `{path}` cannot be used: {reason}")]
     Unusable { path: String, reason: String },
     #[error(
-        "database `{path}` has schema {found}, and this binary knows none newer than {known}: upgrade phagen, or name another `data_dir`"
+        "database `{path}` has schema {found}, and this binary knows none newer than {known}: upgrade phagen, or name another `data_dir` or database URL"
     )]
     NewerSchema {
         path: String,
@@ -106,6 +106,21 @@ pub enum StoreError {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// It passes by itself: the connection was lost or none was free, the server is restarting, or
+    /// another transaction came first. Whether the call took effect is not known.
+    #[error("database was not there to {tried}: try again soon")]
+    Unavailable {
+        tried: &'static str,
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StoreError {
+    /// Whether the same call may succeed in a moment.
+    pub fn is_retriable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
 }
 
 /// What helps a version that may not serve, besides another one.

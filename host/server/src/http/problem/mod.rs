@@ -194,7 +194,7 @@ impl From<StoreError> for Problem {
             StoreError::VersionMayNotServe { .. } => {
                 Self::new(Kind::VersionRefused, error.to_string())
             }
-            StoreError::Database { .. } => {
+            StoreError::Database { .. } | StoreError::Unavailable { .. } => {
                 log(&error);
                 Self::new(
                     Kind::Unavailable,

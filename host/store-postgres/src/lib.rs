@@ -1,0 +1,85 @@
+//! The store on Postgres, 15 or newer: many machines, one truth.
+//!
+//! Every statement is static text and runs in the conformance suite of `phagen-store`, directly and
+//! through a pooler in transaction mode. So nothing here outlives its transaction: no `set`, no
+//! `listen`, no lock of a session, no temporary table. Statements stay prepared by name, which is
+//! what a pooler that keeps names apart can follow; one that does not is refused at the door.
+
+mod open;
+mod pooler;
+mod queue;
+mod registry;
+mod row;
+mod vote;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use phagen_store::{Store, StoreError};
+use sqlx::{PgPool, Postgres, Transaction};
+
+use row::failed;
+
+pub use open::Migrated;
+
+/// The driver. Cheap to share behind an `Arc`; [`PostgresStore::close`] it before the process ends.
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+impl PostgresStore {
+    /// Connections of one process, unless its operator says otherwise. Ten processes of ten stay
+    /// within what one Postgres takes.
+    pub const CONNECTIONS: u32 = 10;
+
+    /// Opens the database that `url` names, directly or through a pooler, with at most
+    /// `n_connections`. Refused: a pooler that mixes up prepared statements, a schema that
+    /// [`PostgresStore::migrate`] has not brought up to date, and one newer than this binary.
+    ///
+    /// Encryption is the URL's to ask for: `sslmode=verify-full`, and `sslrootcert=<file>` for an
+    /// authority that the machine does not know.
+    pub async fn open(url: &str, n_connections: u32) -> Result<Self, StoreError> {
+        let pool = open::open(url, n_connections).await?;
+        Ok(Self { pool })
+    }
+
+    /// Brings the schema up to date: all of the migrations that are missing, or none. Any number of
+    /// processes may ask at once. `direct_url` leads to the server itself, past any pooler.
+    pub async fn migrate(direct_url: &str) -> Result<Migrated, StoreError> {
+        open::migrate(direct_url).await
+    }
+
+    /// Waits for what is under way and hangs up.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Each statement of it sees what was committed before the statement, whatever the server's
+    /// default is: whoever waited for a lock looks again.
+    async fn begin(
+        &self,
+        tried: &'static str,
+    ) -> Result<Transaction<'static, Postgres>, StoreError> {
+        self.pool
+            .begin_with("begin isolation level read committed")
+            .await
+            .map_err(failed(tried))
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn ping(&self) -> Result<DateTime<Utc>, StoreError> {
+        sqlx::query_scalar("select clock()")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed("tell the time"))
+    }
+
+    async fn schema_version(&self) -> Result<i64, StoreError> {
+        sqlx::query_scalar(open::SCHEMA_VERSION)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed("read the schema version"))
+    }
+}

@@ -1,0 +1,7 @@
+//! The store on a real Postgres, directly and through a real pgBouncer in transaction mode.
+
+mod conformance;
+mod database;
+mod driver;
+mod opening;
+mod registry;

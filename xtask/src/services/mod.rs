@@ -1,0 +1,96 @@
+//! The real servers that the tests talk to: started on loopback, on ports and folders of their own,
+//! and stopped by their ids when the run ends, however it ends. What already runs on the machine is
+//! never touched, and nothing is installed as a service.
+
+mod package;
+mod pgbouncer;
+mod postgres;
+mod process;
+
+use std::{ffi::OsString, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::shell::{self, Workspace, say};
+
+use pgbouncer::{Kind, PgBouncer};
+use postgres::Postgres;
+use process::Account;
+
+/// Whether what was committed must survive a power cut. Tests do not need it; figures do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    On,
+    Off,
+}
+
+/// Stopped when dropped, the poolers before the server behind them, the folder last.
+pub(crate) struct Services {
+    old_pgbouncer: PgBouncer,
+    untracked_pgbouncer: PgBouncer,
+    pgbouncer: PgBouncer,
+    postgres: Postgres,
+    _folder: TempDir,
+}
+
+impl Services {
+    pub(crate) fn start(workspace: &Workspace, durability: Durability) -> Result<Self> {
+        say("starting Postgres and three pgBouncers");
+        let account = Account::find()?;
+        // Not below the target folder: a socket's path must be short, and the servers run as a user
+        // who may not be let into the home folder that the target folder lies in.
+        let folder = tempfile::Builder::new()
+            .prefix("phagen-services-")
+            .tempdir()
+            .context("cannot make a folder for the servers")?;
+        open_to_all(folder.path())?;
+        let postgres = Postgres::start(folder.path(), account, durability)?;
+        let start = |kind| PgBouncer::start(workspace, folder.path(), account, kind, &postgres);
+        Ok(Self {
+            old_pgbouncer: start(Kind::Old)?,
+            untracked_pgbouncer: start(Kind::Untracked)?,
+            pgbouncer: start(Kind::New)?,
+            postgres,
+            _folder: folder,
+        })
+    }
+
+    /// Environment variables by which a test finds them.
+    pub(crate) fn addresses(&self) -> Vec<(&'static str, OsString)> {
+        vec![
+            ("PHAGEN_TEST_POSTGRES", self.postgres.url().into()),
+            ("PHAGEN_TEST_POSTGRES_CA", self.postgres.ca().into()),
+            ("PHAGEN_TEST_PGBOUNCER", self.pgbouncer.url().into()),
+            (
+                "PHAGEN_TEST_PGBOUNCER_UNTRACKED",
+                self.untracked_pgbouncer.url().into(),
+            ),
+            ("PHAGEN_TEST_PGBOUNCER_OLD", self.old_pgbouncer.url().into()),
+        ]
+    }
+}
+
+/// `cargo xtask services [--durable] COMMAND…`
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let (durability, command) = match arguments {
+        [first, rest @ ..] if first == "--durable" => (Durability::On, rest),
+        all => (Durability::Off, all),
+    };
+    let Some((program, arguments)) = command.split_first() else {
+        bail!("no command named\nhelp: `cargo xtask services [--durable] COMMAND…`")
+    };
+    let services = Services::start(workspace, durability)?;
+    let mut command = Command::new(program);
+    command
+        .current_dir(&workspace.root)
+        .args(arguments)
+        .envs(services.addresses());
+    shell::run(&mut command)
+}
+
+/// The servers' own user passes through it.
+fn open_to_all(folder: &Path) -> Result<()> {
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("cannot open `{}` to the servers", folder.display()))
+}
