@@ -168,7 +168,7 @@ mod tests {
             .collect()
     }
 
-    fn order(case: Value) -> Value {
+    fn order(case: &Value) -> Value {
         json!({ "cases": [case], "budget_milliseconds": 1000, "max_rounds": 7 })
     }
 
@@ -213,7 +213,7 @@ mod tests {
         }
     }
 
-    fn search(mode: &str, exchange: Value) -> Value {
+    fn search(mode: &str, exchange: &Value) -> Value {
         let candidate = |id: &str| json!({ "evidence": { "evidence_id": id, "kind": "literature", "title": "t", "citation": "", "passages": [] }, "signals": [] });
         json!({
             "name": "one", "config": { "mode": mode }, "http": [exchange],
@@ -229,12 +229,12 @@ mod tests {
     fn a_source_is_given_what_its_case_has() {
         let artifact = tempfile_of(b"weights");
         let asked = |case: Value| {
-            let mut order = order(case);
+            let mut order = order(&case);
             order["artifact"] = json!({ "name": "w", "path": artifact.0, "digest": "" });
             lines::<SourceGuest<Everything>>(&order).remove(0)
         };
         let fine = json!({ "method": "GET", "url": "https://H.org:443/a?q=aspirin", "status": 200, "headers": { "X": "1" }, "body": "x" });
-        let line = asked(search("", fine.clone()));
+        let line = asked(search("", &fine));
         assert_eq!(
             line["answer"],
             json!({ "evidence_ids": ["PMID:1x", "PMID:2x"] })
@@ -246,7 +246,7 @@ mod tests {
         );
         assert!(0 < p50 && p50 <= p99, "{line}");
 
-        let failing = asked(search("fail", fine.clone()));
+        let failing = asked(search("fail", &fine));
         assert!(
             failing["why"]
                 .as_str()
@@ -257,13 +257,13 @@ mod tests {
         let mut limited = fine.clone();
         limited["status"] = json!(429);
         assert_eq!(
-            asked(search("", limited))["answer"],
+            asked(search("", &limited))["answer"],
             json!({ "error": "rate-limited" })
         );
         let mut elsewhere = fine;
         elsewhere["method"] = json!("POST");
         assert_eq!(
-            asked(search("", elsewhere))["answer"],
+            asked(search("", &elsewhere))["answer"],
             json!({ "error": "unavailable" })
         );
     }
@@ -337,7 +337,7 @@ mod tests {
     fn findings_and_scores_are_told() {
         let passages = json!([{ "ordinal": 0, "text": "asthma" }]);
         let find = json!({ "name": "f", "find": { "documents": [{ "evidence_id": "PMID:1", "passages": passages }] } });
-        let line = lines::<MapperGuest<Echo>>(&order(find)).remove(0);
+        let line = lines::<MapperGuest<Echo>>(&order(&find)).remove(0);
         assert_eq!(
             line["answer"],
             json!({ "findings": [["PMID:1", "D1", "asthma"]] })
@@ -357,7 +357,7 @@ mod tests {
                 }],
             } })
         };
-        let asked = |molecule: &str| lines::<RerankerGuest<Echo>>(&order(rerank(molecule)));
+        let asked = |molecule: &str| lines::<RerankerGuest<Echo>>(&order(&rerank(molecule)));
         assert_eq!(
             asked("aspirin").remove(0)["answer"],
             json!({ "scores": [0.25] })
@@ -367,7 +367,7 @@ mod tests {
             json!({ "scores": [null] })
         );
         // What asks another world is told, and the next case is asked.
-        let mut both = order(rerank("aspirin"));
+        let mut both = order(&rerank("aspirin"));
         let second = both["cases"][0].clone();
         both["cases"] = json!([{ "name": "f", "find": { "documents": [] } }, second]);
         let told = lines::<RerankerGuest<Echo>>(&both);
