@@ -5,11 +5,15 @@
 //! `listen`, no lock of a session, no temporary table. Statements stay prepared by name, which is
 //! what a pooler that keeps names apart can follow; one that does not is refused at the door.
 
+mod access;
+mod audit;
+mod import;
 mod open;
 mod pooler;
 mod queue;
 mod registry;
 mod row;
+mod upkeep;
 mod vote;
 
 use async_trait::async_trait;
@@ -19,6 +23,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 
 use row::failed;
 
+pub use import::Import;
 pub use open::Migrated;
 
 /// The driver. Cheap to share behind an `Arc`; [`PostgresStore::close`] it before the process ends.

@@ -209,7 +209,7 @@ fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
 }
 
 /// What an operator recognises, without what nobody else may read.
-fn name_of(options: &PgConnectOptions) -> String {
+pub(crate) fn name_of(options: &PgConnectOptions) -> String {
     let database = options.get_database().unwrap_or(options.get_username());
     match options.get_socket() {
         Some(socket) => format!("{} at {}", database, socket.display()),

@@ -5,20 +5,28 @@
 //! conformance suite of `phagen-store`. Never used on a network file system: SQLite's locks do not
 //! hold there.
 
+mod access;
+mod audit;
+mod cache;
+mod export;
 mod open;
 mod queue;
 mod registry;
 mod row;
+mod upkeep;
 mod vote;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use phagen_store::{Store, StoreError};
+use phagen_store::{CacheTier, Store, StoreError};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
+use cache::SqliteCache;
 use row::{failed, time};
+
+pub use export::Export;
 
 /// The driver. Cheap to share behind an `Arc`; [`SqliteStore::close`] it before the process ends.
 #[derive(Debug, Clone)]
@@ -66,5 +74,9 @@ impl Store for SqliteStore {
             .fetch_one(&self.readers)
             .await
             .map_err(failed("read the schema version"))
+    }
+
+    fn cache_tier(&self, max_bytes: u64) -> Option<Arc<dyn CacheTier>> {
+        Some(Arc::new(SqliteCache::new(self.clone(), max_bytes)))
     }
 }

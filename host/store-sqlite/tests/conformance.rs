@@ -37,6 +37,12 @@ impl Sqlite {
         let touched = sqlx::query(sql).bind(id).execute(&self.rows).await;
         assert_eq!(touched.expect("a row").rows_affected(), 1);
     }
+
+    async fn age_one(&self, sql: &'static str, id: String, by: Duration) {
+        let by = i64::try_from(by.as_millis()).expect("a span that fits");
+        let touched = sqlx::query(sql).bind(id).bind(by).execute(&self.rows);
+        assert_eq!(touched.await.expect("a row").rows_affected(), 1);
+    }
 }
 
 #[async_trait]
@@ -75,8 +81,16 @@ impl Harness for Sqlite {
 
     async fn age_host(&self, host: &str, by: Duration) {
         let sql = "update host_report set seen_at = seen_at - ?2 where host = ?1";
-        let by = i64::try_from(by.as_millis()).expect("a span that fits");
-        let touched = sqlx::query(sql).bind(host).bind(by).execute(&self.rows);
-        assert_eq!(touched.await.expect("a row").rows_affected(), 1);
+        self.age_one(sql, host.to_owned(), by).await;
+    }
+
+    async fn age_job(&self, job: JobId, by: Duration) {
+        let sql = "update job set finished_at = finished_at - ?2 where id = ?1";
+        self.age_one(sql, job.to_string(), by).await;
+    }
+
+    async fn age_tick(&self, chore: &str, by: Duration) {
+        let sql = "update tick set taken_at = taken_at - ?2 where chore = ?1";
+        self.age_one(sql, chore.to_owned(), by).await;
     }
 }

@@ -14,11 +14,18 @@
 //! its acknowledgement, a retryable failure, a release or the reaper. A worker that finishes first
 //! has won, and the result is kept.
 
+mod access;
+mod audit;
+mod cache;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod queue;
 mod registry;
+mod transfer;
+mod upkeep;
 mod vote;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -28,6 +35,9 @@ use phagen_domain::{
     plugin::VersionState,
 };
 
+pub use access::{ApiKey, InvalidScope, KeyStore, NewApiKey, Scope, Scopes, Standing};
+pub use audit::{AuditChange, AuditFault, AuditHead, AuditRow, AuditStore, AuditWalk};
+pub use cache::{CacheTier, CacheTierError, Generations};
 pub use queue::{
     CancelOutcome, ClaimedJob, Enqueued, IdempotencyKey, JobEvent, JobFilter, JobPage, JobSummary,
     NewJob, QueueStats, QueueStore, Renewal, RetryPolicy,
@@ -36,6 +46,8 @@ pub use registry::{
     COMPARISONS_KEPT, EventFilter, HostReport, Moved, NewVersion, RegistryStore, SlotMove,
     VersionMove,
 };
+pub use transfer::{TableShape, TableSum};
+pub use upkeep::{Retention, UpkeepStore};
 pub use vote::{FeedbackStats, FeedbackStore};
 
 /// What went wrong, for the caller to branch on.
@@ -47,6 +59,10 @@ pub enum StoreError {
     UnknownJob(JobId),
     #[error("job `{id}` is already {}", status.as_str())]
     AlreadyFinished { id: JobId, status: JobStatus },
+    #[error(
+        "job `{id}` is {}: only one that failed or was cancelled is tried again", status.as_str()
+    )]
+    NotRetryable { id: JobId, status: JobStatus },
     #[error("idempotency key `{0}` was used for another request")]
     KeyReused(String),
     #[error("slot `{0}` does not exist")]
@@ -86,6 +102,10 @@ pub enum StoreError {
     KeyExists(String),
     #[error("this publisher key is stored already, under the name `{0}`: use that name")]
     KeyHeld(String),
+    #[error("no API key is named `{0}`: `phagen key list` shows those that there are")]
+    UnknownApiKey(String),
+    #[error("an API key was named `{0}` before, and names are used once: take another")]
+    ApiKeyExists(String),
     #[error("`{0}` is not a cursor of this listing")]
     InvalidCursor(String),
     #[error("row of `{table}` cannot be read: {reason}")]
@@ -134,10 +154,18 @@ fn unless(state: VersionState) -> &'static str {
 
 /// Everything a driver offers.
 #[async_trait]
-pub trait Store: QueueStore + RegistryStore + FeedbackStore {
+pub trait Store:
+    QueueStore + RegistryStore + FeedbackStore + UpkeepStore + KeyStore + AuditStore
+{
     /// Cheapest proof that the database answers: its own current time.
     async fn ping(&self) -> Result<DateTime<Utc>, StoreError>;
 
     /// Version of the newest migration that has been applied.
     async fn schema_version(&self) -> Result<i64, StoreError>;
+
+    /// A place for answers that other processes on the same database find, of `max_bytes` or little
+    /// more; none where answers do not belong into the database.
+    fn cache_tier(&self, _max_bytes: u64) -> Option<Arc<dyn CacheTier>> {
+        None
+    }
 }

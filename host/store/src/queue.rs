@@ -133,8 +133,8 @@ pub struct JobEvent {
     /// `queued`, `running`, `progress`, `retry`, `succeeded`, `failed`, `cancelled`.
     pub kind: String,
     /// An object. `progress` holds a [`Progress`]; every other kind holds `attempt`, and besides
-    /// it `queued` and `retry` hold `run_at` (RFC 3339), `queued` after a release `released`
-    /// (true), `running` `max_attempts` and `worker`, `retry` and `failed` `message`.
+    /// it `queued` and `retry` hold `run_at` (RFC 3339), `queued` after a release `released` and
+    /// after somebody asked for another try `retried` (true), `running` `max_attempts` and `worker`, `retry` and `failed` `message`.
     pub data: serde_json::Value,
     pub at: DateTime<Utc>,
 }
@@ -190,6 +190,10 @@ pub trait QueueStore: Send + Sync {
     async fn cancel(&self, id: JobId) -> Result<CancelOutcome, StoreError>;
 
     async fn acknowledge_cancel(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// Queues a job again that failed or was cancelled, due at once and with all of its attempts.
+    /// Any other is refused: [`StoreError::NotRetryable`].
+    async fn retry(&self, id: JobId) -> Result<(), StoreError>;
 
     /// Takes back every job whose lease ran out: cancelled if that was asked, failed and not
     /// retryable if it has no attempt left, else queued again after `policy`'s delay. Returns how

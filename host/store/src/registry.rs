@@ -232,7 +232,11 @@ pub trait RegistryStore: Send + Sync {
     async fn add_publisher_key(&self, key: &PublisherKey) -> Result<(), StoreError>;
 
     /// [`StoreError::UnknownKey`]. A key that was revoked before stays revoked since then.
-    async fn revoke_publisher_key(&self, name: &str) -> Result<PublisherKey, StoreError>;
+    async fn revoke_publisher_key(
+        &self,
+        name: &str,
+        revoked_by: &str,
+    ) -> Result<PublisherKey, StoreError>;
 
     /// By name.
     async fn list_publisher_keys(&self) -> Result<Vec<PublisherKey>, StoreError>;

@@ -9,6 +9,7 @@ mod event;
 mod lease;
 mod listing;
 mod reap;
+mod retry;
 
 use std::time::Duration;
 
@@ -69,6 +70,10 @@ impl QueueStore for PostgresStore {
 
     async fn acknowledge_cancel(&self, lease: &Lease) -> Result<(), StoreError> {
         ending::acknowledge_cancel(self, lease).await
+    }
+
+    async fn retry(&self, id: JobId) -> Result<(), StoreError> {
+        retry::retry(self, id).await
     }
 
     async fn reap(&self, policy: RetryPolicy) -> Result<u64, StoreError> {

@@ -28,6 +28,8 @@ use phagen_store::{
 };
 use sqlx::{Postgres, Transaction};
 
+pub(crate) use event::list_with_slots;
+
 use crate::{PostgresStore, row::failed};
 
 /// Names the turn among the locks of the database: `phagenrg` in ASCII. Of the transaction, not of
@@ -36,7 +38,7 @@ const TAKE_TURN: &str = "select pg_advisory_xact_lock(x'70686167656e7267'::bigin
 
 impl PostgresStore {
     /// A transaction that moves something: it begins when all before it have ended.
-    async fn begin_move(
+    pub(crate) async fn begin_move(
         &self,
         tried: &'static str,
     ) -> Result<Transaction<'static, Postgres>, StoreError> {
@@ -127,8 +129,12 @@ impl RegistryStore for PostgresStore {
         key::add(self, key).await
     }
 
-    async fn revoke_publisher_key(&self, name: &str) -> Result<PublisherKey, StoreError> {
-        key::revoke(self, name).await
+    async fn revoke_publisher_key(
+        &self,
+        name: &str,
+        revoked_by: &str,
+    ) -> Result<PublisherKey, StoreError> {
+        key::revoke(self, name, revoked_by).await
     }
 
     async fn list_publisher_keys(&self) -> Result<Vec<PublisherKey>, StoreError> {

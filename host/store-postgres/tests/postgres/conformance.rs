@@ -84,13 +84,24 @@ impl Harness for Postgres {
     async fn age_host(&self, host: &str, by: Duration) {
         let sql = "update host_report set seen_at = seen_at - $2 * interval '1 second' \
                    where host = $1";
-        let by = i64::try_from(by.as_secs()).expect("a span that fits");
-        is_one(
-            sqlx::query(sql)
-                .bind(host)
-                .bind(by)
-                .execute(&self.rows)
-                .await,
-        );
+        let row = sqlx::query(sql).bind(host).bind(seconds(by));
+        is_one(row.execute(&self.rows).await);
     }
+
+    async fn age_job(&self, job: JobId, by: Duration) {
+        let sql =
+            "update job set finished_at = finished_at - $2 * interval '1 second' where id = $1";
+        let row = sqlx::query(sql).bind(job.0).bind(seconds(by));
+        is_one(row.execute(&self.rows).await);
+    }
+
+    async fn age_tick(&self, chore: &str, by: Duration) {
+        let sql = "update tick set taken_at = taken_at - $2 * interval '1 second' where chore = $1";
+        let row = sqlx::query(sql).bind(chore).bind(seconds(by));
+        is_one(row.execute(&self.rows).await);
+    }
+}
+
+fn seconds(by: Duration) -> i64 {
+    i64::try_from(by.as_secs()).expect("a span that fits")
 }

@@ -5,3 +5,4 @@ mod database;
 mod driver;
 mod opening;
 mod registry;
+mod transfer;

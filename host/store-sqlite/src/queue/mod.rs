@@ -8,6 +8,7 @@ mod event;
 mod lease;
 mod listing;
 mod reap;
+mod retry;
 
 use std::time::Duration;
 
@@ -68,6 +69,10 @@ impl QueueStore for SqliteStore {
 
     async fn acknowledge_cancel(&self, lease: &Lease) -> Result<(), StoreError> {
         ending::acknowledge_cancel(self, lease).await
+    }
+
+    async fn retry(&self, id: JobId) -> Result<(), StoreError> {
+        retry::retry(self, id).await
     }
 
     async fn reap(&self, policy: RetryPolicy) -> Result<u64, StoreError> {

@@ -4,11 +4,11 @@ use phagen_domain::{
     digest::Digest,
     plugin::{Cause, PluginEvent, Slot, SlotName, Verb, VersionState},
 };
-use phagen_store::{EventFilter, IdempotencyKey, StoreError};
+use phagen_store::{AuditChange, EventFilter, IdempotencyKey, StoreError};
 use sqlx::{FromRow, SqliteConnection};
 
 use crate::{
-    SqliteStore,
+    SqliteStore, audit,
     row::{corrupt, failed, from_json, integer, milliseconds, number, parse, parse_optional, time},
 };
 
@@ -51,6 +51,11 @@ from plugin_event where seq = ?1";
 
 const FIND_SLOT_ROW: &str = "
 select slot_row from plugin_event where seq = ?1";
+
+const LIST_WITH_SLOTS: &str = "
+select seq, at, verb, actor, reason, digest, state, slot, generation, slot_row
+from plugin_event where seq > ?1
+order by seq limit ?2";
 
 /// An event before it has a number and a time.
 pub(super) struct NewEvent<'a> {
@@ -105,7 +110,7 @@ impl EventRow {
     }
 }
 
-/// Appends an event in the transaction that makes it true.
+/// Appends an event, and its row of the record of changes, in the transaction that makes it true.
 pub(super) async fn record(
     transaction: &mut SqliteConnection,
     event: NewEvent<'_>,
@@ -120,10 +125,13 @@ pub(super) async fn record(
         .bind(step.map(|step| step.name.as_str()))
         .bind(step.map(|step| integer(step.generation)))
         .bind(step.and_then(|step| step.row.as_deref()))
-        .fetch_one(transaction)
+        .fetch_one(&mut *transaction)
         .await
         .map_err(failed("record an event of a plugin"))?;
-    row.into_event()
+    let recorded = row.into_event()?;
+    let slot_row = step.and_then(|step| step.row.as_deref());
+    audit::record(transaction, AuditChange::of_event(&recorded, slot_row)?).await?;
+    Ok(recorded)
 }
 
 pub(super) async fn set_generation(store: &SqliteStore) -> Result<u64, StoreError> {
@@ -159,6 +167,30 @@ pub(super) async fn list(
         .await
         .map_err(failed("list the events of plugins"))?;
     rows.into_iter().map(EventRow::into_event).collect()
+}
+
+#[derive(FromRow)]
+struct EventWithSlot {
+    #[sqlx(flatten)]
+    event: EventRow,
+    slot_row: Option<String>,
+}
+
+/// Every event with the slot that it left, as the row has it.
+pub(crate) async fn list_with_slots(
+    store: &SqliteStore,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<(PluginEvent, Option<String>)>, StoreError> {
+    let rows: Vec<EventWithSlot> = sqlx::query_as(LIST_WITH_SLOTS)
+        .bind(integer(after))
+        .bind(limit)
+        .fetch_all(&store.readers)
+        .await
+        .map_err(failed("list the events of plugins"))?;
+    rows.into_iter()
+        .map(|row| Ok((row.event.into_event()?, row.slot_row)))
+        .collect()
 }
 
 /// The event that the first request under `key` left, with the slot as it was then.

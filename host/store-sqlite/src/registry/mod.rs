@@ -23,6 +23,8 @@ use phagen_store::{
     EventFilter, HostReport, Moved, NewVersion, RegistryStore, SlotMove, StoreError, VersionMove,
 };
 
+pub(crate) use event::list_with_slots;
+
 use crate::SqliteStore;
 
 #[async_trait]
@@ -103,8 +105,12 @@ impl RegistryStore for SqliteStore {
         key::add(self, key).await
     }
 
-    async fn revoke_publisher_key(&self, name: &str) -> Result<PublisherKey, StoreError> {
-        key::revoke(self, name).await
+    async fn revoke_publisher_key(
+        &self,
+        name: &str,
+        revoked_by: &str,
+    ) -> Result<PublisherKey, StoreError> {
+        key::revoke(self, name, revoked_by).await
     }
 
     async fn list_publisher_keys(&self) -> Result<Vec<PublisherKey>, StoreError> {

@@ -13,7 +13,7 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)
 }
 
-fn compared() -> Compared {
+pub(super) fn compared() -> Compared {
     Compared {
         kendall_tau: -0.25,
         overlap_at_10: 0.5,
@@ -25,7 +25,7 @@ fn compared() -> Compared {
     }
 }
 
-fn comparison(seconds: i64, outcome: ComparisonOutcome) -> Comparison {
+pub(super) fn comparison(seconds: i64, outcome: ComparisonOutcome) -> Comparison {
     Comparison {
         job: JobId::new(),
         slot: slot_name("reranker"),

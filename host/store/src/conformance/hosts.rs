@@ -7,7 +7,7 @@ use chrono::DateTime;
 use super::{Harness, plugin_specimen::digest, specimen::LONG};
 use crate::HostReport;
 
-fn report(host: &str, set_generation: u64) -> HostReport {
+pub(super) fn report(host: &str, set_generation: u64) -> HostReport {
     HostReport {
         host: host.to_owned(),
         set_generation,

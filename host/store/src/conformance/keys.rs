@@ -6,7 +6,7 @@ use phagen_domain::plugin::PublisherKey;
 use super::Harness;
 use crate::{Store, StoreError};
 
-fn key(name: &str, public_key: &str) -> PublisherKey {
+pub(super) fn key(name: &str, public_key: &str) -> PublisherKey {
     PublisherKey {
         name: name.to_owned(),
         public_key: public_key.to_owned(),
@@ -67,18 +67,24 @@ pub async fn a_name_or_a_key_is_taken_once(harness: &dyn Harness) {
 
 pub async fn a_revoked_key_stays_revoked(harness: &dyn Harness) {
     let store = harness.store();
-    let unknown = store.revoke_publisher_key("ada").await;
+    let unknown = store.revoke_publisher_key("ada", "root").await;
     assert!(
         matches!(&unknown, Err(StoreError::UnknownKey(name)) if name == "ada"),
         "{unknown:?}"
     );
     let ada = key("ada", "RWA=");
     store.add_publisher_key(&ada).await.expect("a key");
-    let revoked = store.revoke_publisher_key("ada").await.expect("the key");
+    let revoked = store
+        .revoke_publisher_key("ada", "root")
+        .await
+        .expect("the key");
     assert!(revoked.revoked_at >= Some(revoked.added_at));
     // The clock must have moved on, or the second time could not be told from the first.
     while Some(store.ping().await.expect("the time")) <= revoked.revoked_at {}
-    let again = store.revoke_publisher_key("ada").await.expect("the key");
+    let again = store
+        .revoke_publisher_key("ada", "root")
+        .await
+        .expect("the key");
     assert_eq!(again, revoked, "since the first time");
     store.add_publisher_key(&ada).await.expect("no change");
     assert_eq!(listed(&*store).await, [revoked]);

@@ -3,8 +3,10 @@
 //!
 //! A driver runs all of it by one line, [`every_story!`](crate::every_story).
 
+pub mod access;
 pub mod admission;
 pub mod artifacts;
+pub mod audit;
 pub mod backlog;
 pub mod cancelling;
 pub mod claiming;
@@ -13,6 +15,7 @@ pub mod ending;
 pub mod enqueueing;
 pub mod events;
 pub mod fencing;
+pub mod filled;
 pub mod finding;
 pub mod hosts;
 pub mod keys;
@@ -21,9 +24,11 @@ pub mod move_keys;
 pub mod plugin_events;
 pub mod plugin_specimen;
 pub mod reaping;
+pub mod retrying;
 pub mod slots;
 pub mod specimen;
 pub mod states;
+pub mod upkeep;
 pub mod versions;
 pub mod vitals;
 pub mod votes;
@@ -58,6 +63,12 @@ pub trait Harness: Send + Sync {
 
     /// Makes the last report of a host older by `by`.
     async fn age_host(&self, host: &str, by: Duration);
+
+    /// Moves the end of a job that ended into the past by `by`.
+    async fn age_job(&self, job: JobId, by: Duration);
+
+    /// Makes the last tick of a chore older by `by`.
+    async fn age_tick(&self, chore: &str, by: Duration);
 }
 
 /// Writes one test for each story. `$make` is a path to an `async fn() -> impl Harness`.
@@ -65,6 +76,11 @@ pub trait Harness: Send + Sync {
 macro_rules! every_story {
     ($make:path) => {
         $crate::every_story! { @each $make;
+            access::api_keys_are_listed_by_name,
+            access::a_name_of_an_api_key_is_taken_for_good,
+            access::a_revoked_api_key_stays_revoked,
+            access::api_keys_are_found_by_how_they_begin,
+            access::the_use_of_an_api_key_is_noted_to_the_minute,
             admission::what_may_not_serve_gets_no_part_in_a_slot,
             admission::nothing_goes_back_to_what_was_taken_out_meanwhile,
             admission::a_quarantined_version_serves_where_the_move_admits_it,
@@ -73,6 +89,10 @@ macro_rules! every_story {
             admission::what_serves_is_not_quarantined_apart,
             admission::of_a_quarantine_and_an_activation_the_later_one_sees_the_other,
             artifacts::an_artifact_is_recorded_once,
+            audit::each_change_leaves_a_row_that_follows_the_one_before,
+            audit::what_is_refused_or_changes_nothing_leaves_no_row,
+            audit::of_many_changes_at_once_none_breaks_the_chain,
+            audit::a_row_stands_for_the_event_and_its_slot,
             backlog::a_thousand_jobs_are_claimed_in_order,
             backlog::reaping_takes_back_more_than_a_batch,
             cancelling::a_queued_job_is_cancelled_at_once,
@@ -134,6 +154,8 @@ macro_rules! every_story {
             reaping::a_held_lease_is_left_alone,
             reaping::a_poison_job_ends_failed,
             reaping::an_expired_job_that_was_to_be_cancelled_is_cancelled,
+            retrying::a_job_that_came_to_nothing_is_taken_up_again,
+            retrying::only_what_came_to_nothing_is_taken_up_again,
             slots::slots_are_seeded_once,
             slots::slots_come_in_the_order_of_a_job,
             slots::a_slot_comes_back_whole,
@@ -148,6 +170,11 @@ macro_rules! every_story {
             states::a_removed_slot_lets_its_versions_go,
             states::a_quarantine_waits_for_the_last_slot,
             states::what_never_served_does_not_drain,
+            upkeep::a_tick_is_taken_once_by_many,
+            upkeep::every_chore_has_ticks_of_its_own,
+            upkeep::old_jobs_are_forgotten_by_how_they_ended,
+            upkeep::the_oldest_jobs_are_forgotten_first_and_with_their_events,
+            upkeep::keys_that_ran_out_are_forgotten,
             versions::a_version_is_recorded_once,
             versions::many_uploads_of_one_digest_make_one_version,
             versions::a_rejected_version_starts_over,

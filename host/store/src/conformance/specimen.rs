@@ -262,6 +262,7 @@ fn report(status: SourceStatus) -> SourceReport {
         n_kept: 9,
         milliseconds: 3.75,
         cached: true,
+        stale: None,
         error: failed.then(|| "registry is down (`unavailable`)".to_owned()),
     }
 }
