@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use phagen_domain::digest::Digest;
+
 /// A sort of answer with a lifetime of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CacheClass {
@@ -22,21 +24,51 @@ impl CacheClass {
     }
 }
 
+/// What is asked for, and whose answer it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    pub class: CacheClass,
+    /// The slot that answers.
+    pub source: &'a str,
+    /// The molecule's name, in any case.
+    pub molecule: &'a str,
+    /// Of the request and of all that produces the answer: see [`crate::CacheKey`].
+    pub key: Digest,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheSettings {
-    /// False: nothing is read and nothing is written.
+    /// False: nothing is read and nothing is written, in either tier.
     pub enabled: bool,
-    /// Bound on the values kept, as their JSON counts.
+    /// Bound on the values kept in memory, as their JSON counts.
     pub max_bytes: u64,
     pub retrieval_lifetime: Duration,
     pub guest_output_lifetime: Duration,
+    /// How long after its lifetime what a source answered may still be handed out, marked as stale,
+    /// while it is asked anew. What the other guests answer depends on nothing but its key.
+    pub stale_lifetime: Duration,
+    /// The program that makes the values, with its version: what another made is not understood.
+    pub producer: String,
+}
+
+/// How long an answer is fresh, and then how long it may stand in for a fresh one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lifetime {
+    pub fresh: Duration,
+    pub stale: Duration,
 }
 
 impl CacheSettings {
-    pub fn lifetime(&self, class: CacheClass) -> Duration {
+    pub(crate) fn lifetime(&self, class: CacheClass) -> Lifetime {
         match class {
-            CacheClass::Retrieval => self.retrieval_lifetime,
-            CacheClass::GuestOutput => self.guest_output_lifetime,
+            CacheClass::Retrieval => Lifetime {
+                fresh: self.retrieval_lifetime,
+                stale: self.stale_lifetime,
+            },
+            CacheClass::GuestOutput => Lifetime {
+                fresh: self.guest_output_lifetime,
+                stale: Duration::ZERO,
+            },
         }
     }
 }
@@ -49,6 +81,8 @@ impl Default for CacheSettings {
             max_bytes: 32 * 1024 * 1024,
             retrieval_lifetime: two_hours,
             guest_output_lifetime: two_hours,
+            stale_lifetime: two_hours,
+            producer: String::new(),
         }
     }
 }

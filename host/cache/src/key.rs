@@ -40,6 +40,11 @@ impl CacheKey {
         self.part(&generation.to_le_bytes())
     }
 
+    /// A name, such as that of the program that makes the answer.
+    pub fn text(self, text: impl AsRef<[u8]>) -> Self {
+        self.part(text.as_ref())
+    }
+
     pub fn finish(self) -> Digest {
         Digest::of(&self.bytes)
     }
@@ -74,6 +79,7 @@ mod tests {
                 .finish(),
             key().generation(1).finish(),
             key().generation(2).finish(),
+            key().text("phagen 1").finish(),
             CacheKey::new("mapper.find").generation(2).finish(),
         ];
         for (i, a) in keys.iter().enumerate() {

@@ -1,0 +1,12 @@
+//! The cache over real tiers: a Redis server of the test's own or the one that `cargo xtask test`
+//! started, and a SQLite file.
+
+mod memory;
+mod outage;
+mod redis;
+mod server;
+mod shared;
+mod stale;
+mod store;
+mod tls;
+mod world;
