@@ -1,6 +1,6 @@
-//! What can be wrong with a blob or its folder.
+//! What can be wrong with a blob, its folder or its bucket.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
 use phagen_domain::digest::Digest;
 
@@ -9,12 +9,12 @@ use crate::MAX_BLOB_BYTES;
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
     #[error(
-        "blob `{digest}` is corrupt: `{}` holds {found}; delete that file, then install its plugin or artifact again",
-        path.display()
+        "blob `{digest}` is corrupt: `{place}` holds {found}; delete that copy, then install its plugin or artifact again"
     )]
     Corrupt {
         digest: Digest,
-        path: PathBuf,
+        /// A path or the address of an object.
+        place: String,
         /// Such as `other bytes, with digest …`.
         found: String,
     },
@@ -27,4 +27,40 @@ pub enum BlobError {
         #[source]
         cause: io::Error,
     },
+    #[error("could not {tried} `{place}`: the object store does not answer; try again soon")]
+    Unavailable {
+        tried: &'static str,
+        place: String,
+        #[source]
+        cause: Box<dyn Error + Send + Sync>,
+    },
+    #[error(
+        "could not {tried} `{place}`: the object store refuses; look at the access key, its rights and the clock of this machine"
+    )]
+    Refused {
+        tried: &'static str,
+        place: String,
+        #[source]
+        cause: Box<dyn Error + Send + Sync>,
+    },
+    #[error(
+        "bucket `{bucket}` does not exist at `{endpoint}`: make it there, or name another bucket"
+    )]
+    NoBucket { bucket: String, endpoint: String },
+    #[error("`{given}` is no address of a bucket: {expected}")]
+    InvalidAddress {
+        given: String,
+        expected: &'static str,
+    },
+    #[error("the client of the object store cannot be made")]
+    Client(#[source] Box<dyn Error + Send + Sync>),
+    #[error("reading or writing a blob was interrupted")]
+    Interrupted,
+}
+
+impl BlobError {
+    /// Whether the same may work in a while.
+    pub fn is_retriable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Interrupted)
+    }
 }

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use phagen_domain::digest::Digest;
@@ -51,7 +52,7 @@ impl BlobFolder {
         let path = self.path_of(digest);
         let corrupt = |found: String| BlobError::Corrupt {
             digest: *digest,
-            path: path.clone(),
+            place: path.display().to_string(),
             found,
         };
         let file = match File::open(&path) {
@@ -88,10 +89,22 @@ impl BlobFolder {
             .map_err(io_error("look for the blob", &path))
     }
 
-    /// Where a blob lies, or would; for messages and for memory maps.
+    /// Notes that a blob was used just now. Best effort: it only says which blobs may go first.
+    pub(crate) fn touch(&self, digest: &Digest) {
+        let touched =
+            File::open(self.path_of(digest)).and_then(|file| file.set_modified(SystemTime::now()));
+        if let Err(error) = touched {
+            tracing::debug!(%error, "the use of blob `{digest}` cannot be noted");
+        }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where a blob lies, or would; for messages.
     pub fn path_of(&self, digest: &Digest) -> PathBuf {
-        let name = digest.to_string();
-        self.root.join(&name[..2]).join(&name[2..4]).join(name)
+        self.root.join(place_of(digest))
     }
 
     /// Every step that could leave half a blob happens under another name.
@@ -114,11 +127,17 @@ impl BlobFolder {
     }
 }
 
+/// Its place below whatever holds blobs, a folder or a bucket.
+pub(crate) fn place_of(digest: &Digest) -> String {
+    let name = digest.to_string();
+    format!("{}/{}/{name}", &name[..2], &name[2..4])
+}
+
 fn make_folder(path: &Path) -> Result<(), BlobError> {
     fs::create_dir_all(path).map_err(io_error("make the folder", path))
 }
 
-fn io_error(tried: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BlobError {
+pub(crate) fn io_error(tried: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BlobError {
     let path = path.to_owned();
     move |cause| BlobError::Io { tried, path, cause }
 }

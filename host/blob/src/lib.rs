@@ -1,13 +1,17 @@
-//! Bytes by digest: components, artifacts, compiled guests. A folder, until there is a second home
-//! for them.
+//! Bytes by digest: components, artifacts, recordings. A folder on this machine; where many machines
+//! serve as one, a bucket that they share, with the folder as its cache.
 //!
 //! A blob appears under its digest whole or not at all, never changes, and is checked against its
-//! name on every read. Nothing here knows what the bytes mean, and nothing here is async: callers
-//! on async threads go through `spawn_blocking`.
+//! name on every read. Nothing here knows what the bytes mean.
 
+mod blobs;
+mod bucket;
 mod error;
 mod folder;
+mod prune;
 
+pub use blobs::Blobs;
+pub use bucket::{AddressStyle, Bucket, BucketAddress, BucketSettings, Credentials};
 pub use error::BlobError;
 pub use folder::BlobFolder;
 
