@@ -2,6 +2,7 @@
 //! `phagen-package`, which writes manifests into components.
 
 mod bench;
+mod chaos;
 mod demo;
 mod guests;
 mod languages;
@@ -22,6 +23,7 @@ usage: cargo xtask <chore>
 
   demo       build everything, index the bundled corpus, analyse aspirin, print the report
   test       build everything and run every test
+  chaos      kill workers while they work, on SQLite and on Postgres, and tell what held
   bench      measure the speed figures of docs/benchmarks.md
   guests     build the plugins and lay out the share folder
   services   start the servers that the tests talk to, then run a command with their addresses
@@ -49,6 +51,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "demo" => demo::run(&workspace),
         "test" => test::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
+        "chaos" => chaos::run(&workspace, rest),
         "guests" => guests::build(&workspace).and_then(|()| share::lay_out(&workspace)),
         "languages" => languages::build(&workspace),
         "services" => services::run(&workspace, rest),

@@ -6,6 +6,8 @@ mod package;
 mod pgbouncer;
 mod postgres;
 mod process;
+mod redis;
+mod s3;
 
 use std::{ffi::OsString, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
@@ -17,6 +19,8 @@ use crate::shell::{self, Workspace, say};
 use pgbouncer::{Kind, PgBouncer};
 use postgres::Postgres;
 use process::Account;
+use redis::Redis;
+use s3::S3;
 
 /// Whether what was committed must survive a power cut. Tests do not need it; figures do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +35,14 @@ pub(crate) struct Services {
     untracked_pgbouncer: PgBouncer,
     pgbouncer: PgBouncer,
     postgres: Postgres,
+    redis: Redis,
+    s3: S3,
     _folder: TempDir,
 }
 
 impl Services {
     pub(crate) fn start(workspace: &Workspace, durability: Durability) -> Result<Self> {
-        say("starting Postgres and three pgBouncers");
+        say("starting Postgres, three pgBouncers, Redis and an S3 server");
         let account = Account::find()?;
         // Not below the target folder: a socket's path must be short, and the servers run as a user
         // who may not be let into the home folder that the target folder lies in.
@@ -52,6 +58,8 @@ impl Services {
             untracked_pgbouncer: start(Kind::Untracked)?,
             pgbouncer: start(Kind::New)?,
             postgres,
+            redis: Redis::start(workspace, folder.path(), account)?,
+            s3: S3::start(workspace, folder.path())?,
             _folder: folder,
         })
     }
@@ -67,6 +75,9 @@ impl Services {
                 self.untracked_pgbouncer.url().into(),
             ),
             ("PHAGEN_TEST_PGBOUNCER_OLD", self.old_pgbouncer.url().into()),
+            ("PHAGEN_TEST_REDIS", self.redis.url().into()),
+            ("PHAGEN_TEST_REDIS_SERVER", self.redis.program().into()),
+            ("PHAGEN_TEST_S3", self.s3.url().into()),
         ]
     }
 }

@@ -158,14 +158,18 @@ impl Apt {
         let names = plan
             .lines()
             .filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next())
-            .filter(|name| *name == package || name.starts_with("zlib") || is_library(name));
+            .filter(|name| *name == package || is_library(name));
         Ok(names.map(str::to_owned).collect())
     }
 }
 
-/// Libraries of Perl, Python and the like come along for the sake of scripts that are not run.
+/// Libraries of Perl, Python and the like come along for the sake of scripts that are not run. Those
+/// of Lua are linked.
 fn is_library(name: &str) -> bool {
-    name.starts_with("lib") && !name.contains("perl") && !name.ends_with("-bin")
+    let is_one = ["lib", "zlib", "lua-"]
+        .iter()
+        .any(|start| name.starts_with(start));
+    is_one && !name.contains("perl") && !name.ends_with("-bin")
 }
 
 /// Where this machine gets the packages of its own release.
@@ -256,7 +260,13 @@ bookworm main Debian https://mirror.example/debian/
 
     #[test]
     fn scripts_are_left_out_of_what_is_unpacked() {
-        for name in ["libc6", "libevent-2.1-7t64", "libssl3"] {
+        for name in [
+            "libc6",
+            "libevent-2.1-7t64",
+            "libssl3",
+            "zlib1g",
+            "lua-cjson",
+        ] {
             assert!(is_library(name), "{name}");
         }
         for name in [

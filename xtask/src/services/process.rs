@@ -40,6 +40,11 @@ impl Account {
         Ok(Self { ids: Some(user) })
     }
 
+    /// The one who asks, root or not.
+    pub(super) fn ours() -> Self {
+        Self { ids: None }
+    }
+
     /// A command that runs as this user and is told to end should we die without a word.
     pub(super) fn command(self, program: &Path) -> Command {
         let mut command = Command::new("setpriv");

@@ -1,0 +1,26 @@
+//! The figures of `docs/reliability.md`: what holds while processes are killed.
+
+use anyhow::Result;
+
+use crate::{
+    demo, guests,
+    services::{Durability, Services},
+    shell::{self, Workspace},
+};
+
+/// `extra` goes to the run: the engines to run on.
+pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
+    demo::build(workspace)?;
+    guests::build_unruly(workspace)?;
+    let services = Services::start(workspace, Durability::On)?;
+    let mut command = workspace.cargo();
+    command
+        .args(["bench", "--locked", "--package", "phagen-server"])
+        .args(["--bench", "chaos", "--"])
+        .args(extra)
+        .env("PHAGEN_BENCH_SHARE", workspace.share())
+        .env("PHAGEN_BENCH_BINARY", workspace.binary())
+        .env("PHAGEN_BENCH_GUESTS", workspace.components())
+        .envs(services.addresses());
+    shell::run(&mut command)
+}
