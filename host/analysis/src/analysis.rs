@@ -7,8 +7,9 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use phagen_cache::{Cache, CacheSettings};
+use phagen_cache::Cache;
 use phagen_domain::{
+    digest::Digest,
     evidence::EvidenceKind,
     job::{JobRequest, Stage},
     query::Query,
@@ -58,6 +59,24 @@ impl Default for AnalysisSettings {
     }
 }
 
+/// Which state of the corpus the sources read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CorpusState {
+    pub generation: u64,
+    /// Tells corpora apart whose generations happen to be equal, as those of two machines may be;
+    /// none where the caller has only one.
+    pub digest: Option<Digest>,
+}
+
+impl From<u64> for CorpusState {
+    fn from(generation: u64) -> Self {
+        Self {
+            generation,
+            digest: None,
+        }
+    }
+}
+
 /// Runs analyses. Dropping the future of [`Analysis::run`] cancels it.
 pub struct Analysis {
     parts: AnalysisParts,
@@ -71,13 +90,9 @@ impl Analysis {
     /// The same with a cache that neither keeps nor answers: every call is made.
     #[must_use]
     pub fn uncached(&self) -> Self {
-        let cache = CacheSettings {
-            enabled: false,
-            ..CacheSettings::default()
-        };
         Self {
             parts: AnalysisParts {
-                cache: Arc::new(Cache::new(cache)),
+                cache: Arc::new(Cache::off()),
                 ..self.parts.clone()
             },
         }
@@ -93,7 +108,7 @@ impl Analysis {
         request: &JobRequest,
         slots: &SlotSet,
         as_of: NaiveDate,
-        corpus_generation: u64,
+        corpus: impl Into<CorpusState> + Send,
         progress: &dyn ProgressSink,
     ) -> Result<JobResult, AnalysisError> {
         let started = Instant::now();
@@ -102,7 +117,7 @@ impl Analysis {
             progress,
             timings: BTreeMap::new(),
         };
-        let mut result = walk.run(request, slots, as_of, corpus_generation).await?;
+        let mut result = walk.run(request, slots, as_of, corpus.into()).await?;
         walk.timings
             .insert("total".to_owned(), milliseconds(started));
         result.timings = walk.timings;
@@ -123,7 +138,7 @@ impl Walk<'_> {
         request: &JobRequest,
         slots: &SlotSet,
         as_of: NaiveDate,
-        corpus_generation: u64,
+        corpus: CorpusState,
     ) -> Result<JobResult, AnalysisError> {
         let parts = self.parts;
         let begun = self.begin(Stage::Resolve, format!("`{}`", request.molecule));
@@ -142,7 +157,7 @@ impl Walk<'_> {
             names: &names,
             limit: request.limit,
             deadline: parts.settings.source_deadline,
-            corpus_generation,
+            corpus,
         };
         let wanted = request.sources.as_deref();
         let asked = gather(&asking, &slots.sources, wanted, &parts.cache).await?;
@@ -175,7 +190,7 @@ impl Walk<'_> {
             Stage::Assess,
             format!("{} findings", mapped.findings.findings().len()),
         );
-        let versions = self.versions(slots, corpus_generation);
+        let versions = self.versions(slots, corpus.generation);
         let mut result = gathered(molecule, as_of, &asked, ranked, versions);
         result.warnings.extend(mapped.warnings);
         result.degraded = !result.warnings.is_empty();

@@ -9,19 +9,22 @@ use std::{
 };
 
 use futures::future::join_all;
-use phagen_cache::{Cache, CacheClass, CacheKey, Cached};
+use phagen_cache::{Cache, CacheKey, Cached};
 use phagen_domain::{
     digest::Digest,
     evidence::{Candidate, Signal},
     plugin::SlotName,
     query::Query,
-    result::{SourceReport, SourceStatus},
+    result::{SourceReport, SourceStatus, Stale, StaleReason},
 };
 use phagen_plugin::{ActiveSlot, PluginError};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::{error::AnalysisError, names::Names, page, sketch::Sketch, stand_in::StandIn};
+use crate::{
+    analysis::CorpusState, error::AnalysisError, names::Names, page, sketch::Sketch,
+    stand_in::StandIn,
+};
 
 /// Most pages read of one source's answer.
 const MAX_PAGES: usize = 4;
@@ -39,7 +42,7 @@ pub(crate) struct Request<'a> {
     /// Pieces of evidence kept per kind.
     pub limit: u32,
     pub deadline: Duration,
-    pub corpus_generation: u64,
+    pub corpus: CorpusState,
 }
 
 /// What one source answered, cleared of what does not name the molecule. This is what is cached.
@@ -142,21 +145,33 @@ async fn answer_of(
             what: "the query",
             cause,
         })?
-        .generation(request.corpus_generation)
+        .generation(request.corpus.generation)
+        .optional_digest(request.corpus.digest.as_ref())
         .finish();
-    let load = async {
-        tokio::time::timeout(request.deadline, read_pages(request, source))
-            .await
-            .unwrap_or(Err(PluginError::Timeout {
-                call: "search",
-                deadline: request.deadline,
-            }))
+    // A kept answer may be renewed after this job, so a load holds all it needs.
+    let load = || {
+        let (query, names) = (request.query.clone(), request.names.clone());
+        let (source, limit, deadline) = (source.clone(), request.limit, request.deadline);
+        async move {
+            tokio::time::timeout(deadline, read_pages(&query, &names, limit, &source))
+                .await
+                .unwrap_or(Err(PluginError::Timeout {
+                    call: "search",
+                    deadline,
+                }))
+        }
     };
-    Ok(cache.get_or_load(CacheClass::Retrieval, key, load).await)
+    let (slot, molecule) = (source.slot.as_str(), &request.query.molecule.name);
+    Ok(cache.retrieval(slot, molecule, key, load).await)
 }
 
-async fn read_pages(request: &Request<'_>, source: &ActiveSlot) -> Result<Answer, PluginError> {
-    let n_wanted = request.limit.saturating_mul(CANDIDATES_PER_KEPT);
+async fn read_pages(
+    query: &Query,
+    names: &Names,
+    limit: u32,
+    source: &ActiveSlot,
+) -> Result<Answer, PluginError> {
+    let n_wanted = limit.saturating_mul(CANDIDATES_PER_KEPT);
     let mut answer = Answer {
         n_returned: 0,
         n_off_topic: 0,
@@ -166,13 +181,13 @@ async fn read_pages(request: &Request<'_>, source: &ActiveSlot) -> Result<Answer
     let mut cursor: Option<String> = None;
     for _ in 0..MAX_PAGES {
         let limit = n_wanted.min(MAX_PAGE_CANDIDATES);
-        let page = page::read(request.query, source, limit, cursor.as_deref()).await?;
+        let page = page::read(query, source, limit, cursor.as_deref()).await?;
         for candidate in page.candidates {
             if !seen.insert(candidate.evidence.evidence_id.clone()) {
                 continue;
             }
             answer.n_returned += 1;
-            match on_topic(candidate, request.names, answer.n_returned) {
+            match on_topic(candidate, names, answer.n_returned) {
                 Some(found) => answer.found.push(found),
                 None => answer.n_off_topic += 1,
             }
@@ -232,7 +247,11 @@ impl<'a> Asked<'a> {
     fn answered(slot: &'a ActiveSlot, answer: SourceAnswer, took: Duration) -> Self {
         let milliseconds = took.as_secs_f64() * 1_000.0;
         match answer {
-            Ok(Cached { value, cached }) => {
+            Ok(Cached {
+                value,
+                cached,
+                stale,
+            }) => {
                 let status = if value.n_returned == 0 {
                     SourceStatus::Empty
                 } else {
@@ -243,6 +262,8 @@ impl<'a> Asked<'a> {
                     n_off_topic: value.n_off_topic,
                     milliseconds,
                     cached,
+                    stale,
+                    error: stale.and_then(|stale| stale_warning(slot, stale)),
                     ..report(slot, status)
                 };
                 Self {
@@ -268,6 +289,17 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// What a reader of the result has to know of an answer that could not be renewed.
+fn stale_warning(slot: &ActiveSlot, stale: Stale) -> Option<String> {
+    (stale.reason == StaleReason::LoadFailed).then(|| {
+        format!(
+            "the source `{}` failed when it was asked again, and what it answered at {} stands in",
+            slot.slot,
+            stale.made_at.format("%Y-%m-%d %H:%M UTC"),
+        )
+    })
+}
+
 fn report(slot: &ActiveSlot, status: SourceStatus) -> SourceReport {
     SourceReport {
         slot: slot.slot.clone(),
@@ -279,6 +311,7 @@ fn report(slot: &ActiveSlot, status: SourceStatus) -> SourceReport {
         n_kept: 0,
         milliseconds: 0.0,
         cached: false,
+        stale: None,
         error: None,
     }
 }

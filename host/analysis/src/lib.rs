@@ -29,7 +29,7 @@ mod suggest;
 mod unite;
 mod vocabulary;
 
-pub use analysis::{Analysis, AnalysisParts, AnalysisSettings};
+pub use analysis::{Analysis, AnalysisParts, AnalysisSettings, CorpusState};
 pub use assess::RULE_SET;
 pub use drug_list::{Drug, DrugList};
 pub use error::AnalysisError;

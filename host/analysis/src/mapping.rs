@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::join_all;
-use phagen_cache::{Cache, CacheClass};
+use phagen_cache::Cache;
 use phagen_domain::{
     evidence::{EvidenceKind, Passage},
     query::Query,
@@ -107,15 +107,17 @@ async fn find(
                 cause,
             })?;
     }
-    let load = async {
+    let load = || {
         let documents: Vec<Document> = kept.iter().map(|ranked| document(ranked)).collect();
-        slot.find(query.as_of, Some(&query.molecule), &documents)
-            .await
-            .map(Findings)
+        let (slot, as_of, molecule) = (slot.clone(), query.as_of, query.molecule.clone());
+        async move {
+            slot.find(as_of, Some(&molecule), &documents)
+                .await
+                .map(Findings)
+        }
     };
-    let answer = cache
-        .get_or_load(CacheClass::GuestOutput, key.finish(), load)
-        .await;
+    let (name, molecule) = (slot.slot.as_str(), &query.molecule.name);
+    let answer = cache.guest_output(name, molecule, key.finish(), load).await;
     Ok(answer.map(|cached| cached.value))
 }
 

@@ -23,7 +23,7 @@ const LOCANT: char = '-';
 const SUBJECT_KEYS: [&str; 4] = ["drug", "drugs", "intervention", "interventions"];
 
 /// The names of one molecule, ready to be looked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Names {
     /// Folded long names, by their first word.
     long: HashMap<String, Vec<String>>,

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use phagen_cache::{Cache, CacheClass};
+use phagen_cache::Cache;
 use phagen_domain::{
     evidence::{Candidate, EvidenceKind, Signal},
     query::Query,
@@ -152,18 +152,20 @@ async fn score(
                 })?;
         }
     }
-    let load = async {
+    let load = || {
         let candidates: Vec<Candidate> = merged.iter().map(|m| m.candidate.clone()).collect();
-        let reranked = slot.rerank(query, &candidates).await?;
-        Ok(Scored {
-            feature_names: reranked.feature_names,
-            features: reranked.features,
-            scores: reranked.scores,
-        })
+        let (slot, query) = (slot.clone(), query.clone());
+        async move {
+            let reranked = slot.rerank(&query, &candidates).await?;
+            Ok(Scored {
+                feature_names: reranked.feature_names,
+                features: reranked.features,
+                scores: reranked.scores,
+            })
+        }
     };
-    let answer = cache
-        .get_or_load(CacheClass::GuestOutput, key.finish(), load)
-        .await;
+    let (name, molecule) = (slot.slot.as_str(), &query.molecule.name);
+    let answer = cache.guest_output(name, molecule, key.finish(), load).await;
     Ok(answer.map(|cached| cached.value))
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use flate2::bufread::MultiGzDecoder;
 use phagen_domain::{
+    digest::Digest,
     evidence::{Evidence, EvidenceId, Page},
     query::CorpusRequest,
 };
@@ -118,5 +119,13 @@ impl Corpus {
         self.index
             .snapshot()
             .map_or_else(|_| self.index.held().generation, |now| now.generation)
+    }
+
+    /// Names the very segments that are searched: two corpora of one state answer alike, wherever
+    /// they lie. Otherwise as [`Corpus::generation`].
+    pub fn state(&self) -> Digest {
+        self.index
+            .snapshot()
+            .map_or_else(|_| self.index.held().state, |now| now.state)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -70,6 +70,24 @@ pub enum SourceStatus {
     NotAsked,
 }
 
+/// Why an answer past its time was used all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StaleReason {
+    /// It is being asked for again; the next job gets what comes.
+    Revalidating,
+    /// Asking again failed, and the reason may pass.
+    LoadFailed,
+}
+
+/// A kept answer past its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Stale {
+    /// When it was answered.
+    pub made_at: DateTime<Utc>,
+    pub reason: StaleReason,
+}
+
 /// What one source contributed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceReport {
@@ -86,6 +104,9 @@ pub struct SourceReport {
     pub n_kept: u32,
     pub milliseconds: f64,
     pub cached: bool,
+    /// Of a cached answer that is past its time; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<Stale>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

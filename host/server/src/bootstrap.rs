@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use phagen_blob::BlobFolder;
+use phagen_blob::Blobs;
 use phagen_domain::{
     artifact::{ArtifactRecord, LinearReranker},
     clock::Clock,
@@ -67,7 +67,7 @@ pub fn find_share_dir(set: Option<&Path>) -> Result<PathBuf> {
 /// Returns the built-in ones.
 pub async fn seed_slots(
     store: &dyn Store,
-    blobs: &BlobFolder,
+    blobs: &Blobs,
     share: &Path,
     clock: &dyn Clock,
 ) -> Result<BuiltIns> {
@@ -134,23 +134,21 @@ async fn follow(store: &dyn Store, now: &Slot, built_in: Activation) -> Result<O
 /// Digests of the built-in components, by the name of their plugin.
 type Components = BTreeMap<&'static str, Digest>;
 
-async fn store_components(
-    store: &dyn Store,
-    blobs: &BlobFolder,
-    share: &Path,
-) -> Result<Components> {
+async fn store_components(store: &dyn Store, blobs: &Blobs, share: &Path) -> Result<Components> {
     let mut components = Components::new();
     for (plugin, world) in BUILT_IN {
         let bytes = read(&share.join("plugin").join(format!("{plugin}.wasm")))?;
-        let digest = blobs.put(&bytes)?;
         let package = Package::read(&bytes)
             .with_context(|| format!("the built-in plugin `{plugin}` cannot be read"))?;
+        let (digest, size_bytes) = (package.digest, package.size_bytes);
+        let is_known = store.find_version(digest).await?.is_some();
+        keep(blobs, bytes, is_known).await?;
         let version = NewVersion {
             digest,
             name: plugin.parse()?,
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             world,
-            size_bytes: bytes.len() as u64,
+            size_bytes,
             minisig: None,
             manifest: package.manifest,
             built_in: true,
@@ -166,19 +164,32 @@ async fn store_components(
     Ok(components)
 }
 
+/// Stores what comes with the host. While the object store does not answer, what it was given at an
+/// earlier start is kept on this machine alone: that it has a row says that it was given.
+async fn keep(blobs: &Blobs, bytes: Vec<u8>, is_known: bool) -> Result<Digest> {
+    match blobs.put(bytes.clone()).await {
+        Err(error) if error.is_retriable() && is_known => Ok(blobs.put_here(bytes).await?),
+        put => Ok(put?),
+    }
+}
+
 async fn store_artifact(
     store: &dyn Store,
-    blobs: &BlobFolder,
+    blobs: &Blobs,
     share: &Path,
     clock: &dyn Clock,
 ) -> Result<Digest> {
     let bytes = read(&share.join("artifact").join("evidence-reranker.json"))?;
-    let digest = blobs.put(&bytes)?;
+    let size_bytes = bytes.len() as u64;
+    let records = store.list_artifacts().await?;
+    let given = Digest::of(&bytes);
+    let is_known = records.iter().any(|record| record.digest == given);
+    let digest = keep(blobs, bytes, is_known).await?;
     let record = ArtifactRecord {
         digest,
         name: DEFAULT_ARTIFACT.to_owned(),
         format: LinearReranker::FORMAT.to_owned(),
-        size_bytes: bytes.len() as u64,
+        size_bytes,
         created_at: clock.now(),
     };
     store.record_artifact(&record).await?;

@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use phagen_analysis::{Analysis, AnalysisParts, AnalysisSettings, DrugList, MeshVocabulary};
-use phagen_blob::BlobFolder;
-use phagen_cache::{Cache, CacheSettings};
+use phagen_blob::Blobs;
+use phagen_cache::Cache;
 use phagen_corpus::{Corpus, CorpusError};
 use phagen_domain::{clock::Clock, evidence::Page, plugin::Failure, query::CorpusRequest};
 use phagen_plugin::{
@@ -17,13 +17,13 @@ use phagen_plugin::{
     PluginSettings, Secrets, read_roots,
 };
 use phagen_store::Store;
-use phagen_store_sqlite::SqliteStore;
 use tokio::sync::Notify;
 
 use crate::{
-    bootstrap,
+    blobs, bootstrap, cache,
     clock::SystemClock,
     config::{self, Settings},
+    database::Database,
     fleet::{Fleet, FleetSettings, SlotLoader},
 };
 
@@ -36,12 +36,14 @@ pub struct House {
     pub share_dir: PathBuf,
     pub clock: Arc<dyn Clock>,
     pub store: Arc<dyn Store>,
-    pub blobs: Arc<BlobFolder>,
+    pub blobs: Arc<Blobs>,
     pub corpus: Arc<Corpus>,
     pub plugins: Arc<PluginHost>,
     /// What serves where, in this process.
     pub fleet: Arc<Fleet>,
     pub analysis: Arc<Analysis>,
+    /// What need not be asked twice; the analysis has it, too.
+    pub answers: Arc<Cache>,
     /// Rung when a job is stored, so that an idle worker of this process need not wait for its poll.
     pub wake: Arc<Notify>,
     /// Rung when a component is uploaded, so that its gates need not wait for a poll.
@@ -57,7 +59,7 @@ impl House {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let reference = read_reference(share_dir.join("vocabulary"));
         let store = open_store(&settings).await?;
-        let blobs = Arc::new(BlobFolder::open(settings.data_dir.join("blob"))?);
+        let blobs = Arc::new(blobs::open(&settings).await?);
         let corpus = Arc::new(open_corpus(&settings)?);
         let plugins = Arc::new(open_plugins(&settings, Arc::clone(&corpus))?);
         let built_ins =
@@ -71,11 +73,13 @@ impl House {
         )
         .await
         .context("cannot load the plugins")?;
+        let answers =
+            Arc::new(cache::open(&settings.cache, store.as_ref(), Arc::clone(&clock)).await?);
         let (drugs, vocabulary) = reference.await??;
         let analysis = Arc::new(Analysis::new(AnalysisParts {
             drugs: Arc::new(drugs),
             vocabulary: Arc::new(vocabulary),
-            cache: Arc::new(open_cache(&settings)),
+            cache: Arc::clone(&answers),
             settings: AnalysisSettings {
                 source_deadline: Duration::from_millis(
                     settings.analysis.source_deadline_milliseconds,
@@ -93,6 +97,7 @@ impl House {
             plugins,
             fleet,
             analysis,
+            answers,
             wake: Arc::new(Notify::new()),
             uploads: Arc::new(Notify::new()),
         })
@@ -108,13 +113,12 @@ fn fleet_settings(settings: &Settings) -> FleetSettings {
     }
 }
 
-/// The database, migrated.
+/// The database that the settings name, of today's schema.
 pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>> {
-    let path = settings.data_dir.join("phagen.db");
-    let store = SqliteStore::open(&path)
+    Database::of(settings)
+        .open()
         .await
-        .with_context(|| format!("cannot open the database `{}`", path.display()))?;
-    Ok(Arc::new(store))
+        .context("cannot open the database")
 }
 
 pub fn open_corpus(settings: &Settings) -> Result<Corpus> {
@@ -181,14 +185,6 @@ fn compiler(plugin: &config::PluginSettings) -> Result<CompilerProcess> {
         program,
         vec![COMPILE_GUEST.to_owned()],
     ))
-}
-
-fn open_cache(settings: &Settings) -> Cache {
-    Cache::new(CacheSettings {
-        enabled: settings.cache.enabled,
-        max_bytes: settings.cache.memory_bytes,
-        ..CacheSettings::default()
-    })
 }
 
 /// Reads drug list and vocabulary while the database opens and the guests load.

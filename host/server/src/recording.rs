@@ -1,12 +1,9 @@
 //! Recordings of guests' calls among the blobs: gzipped JSON, named by its digest.
 
-use std::{
-    io::{self, Read, Write},
-    sync::Arc,
-};
+use std::io::{self, Read, Write};
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
-use phagen_blob::{BlobError, BlobFolder};
+use phagen_blob::{BlobError, Blobs};
 use phagen_domain::digest::Digest;
 use phagen_plugin::Recording;
 
@@ -25,24 +22,21 @@ pub enum RecordingError {
 }
 
 /// Stores a recording and returns its digest.
-pub async fn keep(
-    blobs: &Arc<BlobFolder>,
-    recording: &Recording,
-) -> Result<Digest, RecordingError> {
+pub async fn keep(blobs: &Blobs, recording: &Recording) -> Result<Digest, RecordingError> {
     let json = serde_json::to_vec(recording)?;
-    let blobs = Arc::clone(blobs);
-    tokio::task::spawn_blocking(move || {
+    let packed = tokio::task::spawn_blocking(move || {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
         gzip.write_all(&json)?;
-        Ok(blobs.put(&gzip.finish()?)?)
-    })
-    .await
-    .map_err(|_| RecordingError::Interrupted)?
+        gzip.finish()
+    });
+    let packed = packed.await.map_err(|_| RecordingError::Interrupted)??;
+    Ok(blobs.put(packed).await?)
 }
 
-/// Reads a recording. Blocks.
-pub fn read(blobs: &BlobFolder, digest: Digest) -> Result<Recording, RecordingError> {
-    let bytes = blobs.get(&digest)?.ok_or(RecordingError::Missing(digest))?;
+/// Reads a recording, which blocks while it is unpacked.
+pub async fn read(blobs: &Blobs, digest: Digest) -> Result<Recording, RecordingError> {
+    let bytes = blobs.get(&digest).await?;
+    let bytes = bytes.ok_or(RecordingError::Missing(digest))?;
     let mut json = Vec::new();
     GzDecoder::new(&bytes[..]).read_to_end(&mut json)?;
     Ok(serde_json::from_slice(&json)?)

@@ -8,13 +8,14 @@ use std::{
     time::Duration,
 };
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use phagen_analysis::{
     Analysis, AnalysisParts, AnalysisSettings, DrugList, MeshVocabulary, ProgressSink,
 };
 use phagen_cache::{Cache, CacheSettings};
 use phagen_corpus::Corpus;
 use phagen_domain::{
+    clock::FixedClock,
     digest::Digest,
     evidence::{Attribute, Candidate, Evidence, EvidenceId, EvidenceKind, Page},
     job::{JobRequest, Progress},
@@ -203,7 +204,10 @@ pub(crate) fn analysis(cache: CacheSettings, source_deadline: Duration) -> Analy
     Analysis::new(AnalysisParts {
         drugs: Arc::new(drugs),
         vocabulary: Arc::new(vocabulary),
-        cache: Arc::new(Cache::new(cache)),
+        cache: Arc::new(Cache::new(
+            cache,
+            Arc::new(FixedClock(DateTime::UNIX_EPOCH)),
+        )),
         settings: AnalysisSettings { source_deadline },
         phagen_version: "test".to_owned(),
     })

@@ -141,7 +141,7 @@ async fn record(
     let bytes = renamed(built, version)?;
     let package = Package::read(&bytes)?;
     let manifest = package.manifest.context("no manifest")?;
-    house.blobs.put(&bytes)?;
+    house.blobs.put(bytes).await?;
     let new = NewVersion {
         digest: package.digest,
         name: manifest.plugin.name.clone(),

@@ -36,7 +36,7 @@ pub(crate) fn measure(setting: &Setting) -> Result<()> {
     let house = Arc::new(runtime.block_on(House::open(settings))?);
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
     runtime.block_on(async {
-        worker::start(&house, &tasks, &shutdown);
+        worker::start(&house, || {}, &tasks, &shutdown).await?;
         tasks.spawn(Arc::clone(&house.fleet).run(shutdown.clone()));
         run(&house).await?;
         shutdown.cancel();

@@ -106,7 +106,7 @@ async fn analyse(
     let Enqueued::New(id) = house.store.enqueue(&job, None).await? else {
         bail!("a job without an idempotency key cannot be a replay")
     };
-    worker::start(house, &tasks, shutdown);
+    worker::start(house, || {}, &tasks, shutdown).await?;
     house.wake.notify_one();
     let ended = follow(house, id, shutdown).await;
     if ended.is_err() {
@@ -116,6 +116,7 @@ async fn analyse(
     shutdown.cancel();
     tasks.close();
     tasks.wait().await;
+    house.answers.close().await;
     match ended?.state {
         JobState::Succeeded { result, .. } => Ok(*result),
         JobState::Failed { failure, .. } => bail!("analysis failed: {}", failure.message),

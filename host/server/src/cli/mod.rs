@@ -1,10 +1,15 @@
 //! The command line: nouns in the singular, one file each. Errors end here, in words for people.
 
 mod analyze;
+mod audit;
+mod cache;
 mod compile_guest;
 mod corpus;
+mod db;
 mod import;
+mod job;
 mod key;
+mod migrate;
 mod model;
 mod plugin;
 mod replay;
@@ -12,6 +17,7 @@ mod reranker;
 mod serve;
 mod stop;
 mod train;
+mod worker;
 mod write;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -41,6 +47,16 @@ enum Command {
     Analyze(analyze::Arguments),
     /// Start the API with embedded workers.
     Serve(serve::Arguments),
+    /// Run jobs without the API, beside other processes on the same database.
+    Worker(worker::Arguments),
+    /// Bring the schema of Postgres up to date, past any pooler.
+    Migrate,
+    /// Move between databases.
+    #[command(subcommand)]
+    Db(db::Command),
+    /// List, show, call off and try again the jobs of a running host.
+    #[command(subcommand)]
+    Job(job::Command),
     /// Import, count and search the documents that sources draw on.
     #[command(subcommand)]
     Corpus(corpus::Command),
@@ -53,9 +69,15 @@ enum Command {
     /// Store, activate, try, take back and watch plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
-    /// Keys of operators, who may change plugins.
+    /// Keys of those who call the API.
     #[command(subcommand)]
     Key(key::Command),
+    /// The record of changes.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// What a running host keeps of answers.
+    #[command(subcommand)]
+    Cache(cache::Command),
     /// Run the recorded calls of a job again and prove that the same bits come out.
     Replay(replay::Arguments),
     /// Compile the component on the standard input; for the host's own use.
@@ -93,20 +115,30 @@ pub fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<ExitCode> {
     let settings = config::load(arguments.config.as_deref())?;
-    let is_server = matches!(arguments.command, Command::Serve(_));
+    let is_server = matches!(arguments.command, Command::Serve(_) | Command::Worker(_));
     let filter = if is_server {
         "warn,phagen_server=info"
     } else {
         "warn"
     };
     telemetry::start_logging(&settings.log, filter)?;
-    dispatch(arguments.command, settings).await
+    Box::pin(dispatch(arguments.command, settings)).await
 }
 
 async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
     match command {
         Command::Analyze(arguments) => analyze::run(settings, arguments).await,
         Command::Serve(arguments) => serve::run(settings, arguments)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Command::Worker(arguments) => worker::run(settings, &arguments)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Command::Db(command) => db::run(&settings, command)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Command::Migrate => migrate::run(&settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Job(command) => job::run(&settings, command)
             .await
             .map(|()| ExitCode::SUCCESS),
         Command::Corpus(command) => corpus::run(settings, command).await,
@@ -117,7 +149,13 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Plugin(command) => plugin::run(settings, command)
             .await
             .map(|()| ExitCode::SUCCESS),
-        Command::Key(command) => key::run(command).map(|()| ExitCode::SUCCESS),
+        Command::Key(command) => key::run(settings, command)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Command::Audit(command) => audit::run(settings, command).await,
+        Command::Cache(command) => cache::run(&settings, command)
+            .await
+            .map(|()| ExitCode::SUCCESS),
         Command::Replay(arguments) => replay::run(settings, arguments).await,
         Command::CompileGuest(arguments) => Ok(compile_guest::run(&arguments)),
         Command::Openapi => {

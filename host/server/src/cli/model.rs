@@ -105,7 +105,7 @@ async fn list(house: &House) -> Result<()> {
         "digest", "name", "nDCG@10", "pair accuracy"
     ));
     for record in house.store.list_artifacts().await? {
-        let artifact = reranker::read(house, &record.digest)?;
+        let artifact = reranker::read(house, &record.digest).await?;
         let quality = artifact.training.and_then(|training| training.trained);
         let figure = |value: Option<f64>| {
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
@@ -134,8 +134,8 @@ async fn stats(house: &House) -> Result<()> {
         .find(|record| record.name == DEFAULT_ARTIFACT)
         .with_context(|| format!("no artifact is called `{DEFAULT_ARTIFACT}`"))?;
     let (before, after) = (
-        reranker::read(house, &default.digest)?,
-        reranker::serving(house, &slot)?,
+        reranker::read(house, &default.digest).await?,
+        reranker::serving(house, &slot).await?,
     );
     write::line(&format!(
         "{:<14} {:>10} {:>10}",

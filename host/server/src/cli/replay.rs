@@ -69,7 +69,7 @@ async fn recording(house: &House, id: JobId) -> Result<Recording> {
     let digest = result.recording.with_context(|| {
         format!("job `{id}` was not recorded: submit it again with `\"record\": true`")
     })?;
-    Ok(recording::read(&house.blobs, digest)?)
+    Ok(recording::read(&house.blobs, digest).await?)
 }
 
 /// The version of then with its artifact, whatever serves now.

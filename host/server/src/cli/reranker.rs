@@ -19,18 +19,19 @@ pub(super) async fn slot(house: &House) -> Result<Slot> {
 }
 
 /// The artifact that serves in `slot`.
-pub(super) fn serving(house: &House, slot: &Slot) -> Result<LinearReranker> {
+pub(super) async fn serving(house: &House, slot: &Slot) -> Result<LinearReranker> {
     let digest = slot
         .serving
         .artifact_digest
         .with_context(|| format!("slot `{}` has no artifact to start from", slot.name))?;
-    read(house, &digest)
+    read(house, &digest).await
 }
 
-pub(super) fn read(house: &House, digest: &Digest) -> Result<LinearReranker> {
+pub(super) async fn read(house: &House, digest: &Digest) -> Result<LinearReranker> {
     let bytes = house
         .blobs
-        .get(digest)?
+        .get(digest)
+        .await?
         .with_context(|| format!("artifact `{digest}` is not among the stored blobs"))?;
     serde_json::from_slice(&bytes)
         .with_context(|| format!("artifact `{digest}` is not a linear reranker"))

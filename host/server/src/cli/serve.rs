@@ -14,6 +14,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{import, stop, write};
 use crate::{
+    audit::{self, HeadLog},
+    blobs,
     config::Settings,
     house::House,
     http::{self, AppState, CheckStatus, GuestLine, GuestLogs, HealthChecks, HttpLimits},
@@ -26,6 +28,8 @@ const CORPUS: &str = "corpus";
 
 /// Beats once a second; `/health` fails when the async runtime does not get to it.
 const RUNTIME: &str = "runtime";
+/// Beats from the thread that renews leases.
+const HEARTBEAT: &str = "heartbeat";
 const BEAT: Duration = Duration::from_secs(1);
 const MAX_SILENCE: Duration = Duration::from_secs(30);
 
@@ -34,7 +38,7 @@ pub(super) struct Arguments {
     /// Embedded workers; 0 serves the API alone.
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
-    /// Port on the loopback address; 0 picks a free one.
+    /// Port to listen on; 0 picks a free one.
     #[arg(long)]
     port: Option<u16>,
 }
@@ -48,6 +52,9 @@ pub(super) async fn run(mut settings: Settings, arguments: Arguments) -> Result<
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}: is the port taken?"))?;
+    if !settings.auth_required() && !address.ip().is_loopback() {
+        tracing::warn!("anyone who reaches {address} may ask: `auth.required` is off");
+    }
     let begun = Instant::now();
     let house = Arc::new(House::open(settings).await?);
     let health = Arc::new(HealthChecks::new(
@@ -61,6 +68,13 @@ pub(super) async fn run(mut settings: Settings, arguments: Arguments) -> Result<
     health.watch(RUNTIME, MAX_SILENCE);
     tasks.spawn(pulse(Arc::clone(&health), shutdown.clone()));
     tasks.spawn(Arc::clone(&house.fleet).run(shutdown.clone()));
+    tasks.spawn(audit::follow(
+        Arc::clone(&house.store),
+        HeadLog::of(&house.settings),
+        shutdown.clone(),
+    ));
+    let (blobs, told) = (Arc::clone(&house.blobs), Arc::clone(&health));
+    tasks.spawn(blobs::watch(blobs, told, shutdown.clone()));
     write::line(&format!(
         "phagen listens on http://{}",
         listener.local_addr()?
@@ -74,20 +88,28 @@ pub(super) async fn run(mut settings: Settings, arguments: Arguments) -> Result<
     shutdown.cancel();
     tasks.close();
     tasks.wait().await;
+    house.answers.close().await;
     ended.map(|_| ())
 }
 
 /// Starts the workers, once there is a corpus to work on.
 async fn begin_work(
     house: &Arc<House>,
-    health: &HealthChecks,
+    health: &Arc<HealthChecks>,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> Result<()> {
     let begun = Instant::now();
     import::bundled_once(house, shutdown).await?;
     health.report(CORPUS, CheckStatus::Ok, begun.elapsed(), None);
-    worker::start(house, tasks, shutdown);
+    if house.settings.worker.count > 0 {
+        health.watch(HEARTBEAT, MAX_SILENCE);
+    }
+    let pulse = {
+        let health = Arc::clone(health);
+        move || health.beat(HEARTBEAT)
+    };
+    worker::start(house, pulse, tasks, shutdown).await?;
     Ok(())
 }
 
@@ -119,14 +141,19 @@ fn state(
             body_bytes: server.body_bytes,
             component_bytes: house.settings.plugin.component_bytes,
             request_timeout: Duration::from_secs(server.request_timeout_seconds),
+            requests_per_second: house.settings.limit.requests_per_second,
+            burst: house.settings.limit.burst,
+            n_in_flight: house.settings.limit.n_in_flight,
             max_attempts: house.settings.worker.max_attempts,
             ..HttpLimits::default()
         },
         health,
         metrics,
         guest_logs: Arc::new(LogsOfGuests(Arc::clone(&house.plugins))),
+        auth_required: house.settings.auth_required(),
         operators: house.settings.operator.clone(),
         signatures: house.settings.plugin.signature.clone(),
+        answers: Arc::clone(&house.answers),
         shutdown: shutdown.clone(),
         version: env!("CARGO_PKG_VERSION"),
     }

@@ -1,6 +1,6 @@
 //! `phagen train reranker`
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -29,7 +29,7 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode
     let Command::Reranker { seed, epochs } = command;
     let house = House::open(settings).await?;
     let slot = reranker::slot(&house).await?;
-    let current = reranker::serving(&house, &slot)?;
+    let current = reranker::serving(&house, &slot).await?;
     let votes = house.store.list_feedback().await?;
     let training = TrainingSettings {
         seed,
@@ -69,9 +69,7 @@ fn progress_bar(n_epochs: usize) -> Result<ProgressBar> {
 }
 
 async fn store(house: &House, trained: &Trained) -> Result<()> {
-    let blobs = Arc::clone(&house.blobs);
-    let bytes = trained.bytes.clone();
-    let digest = tokio::task::spawn_blocking(move || blobs.put(&bytes)).await??;
+    let digest = house.blobs.put(trained.bytes.clone()).await?;
     let now = house.clock.now();
     let record = ArtifactRecord {
         digest,

@@ -3,8 +3,14 @@
 //! `--config FILE`, else `./phagen.toml` when there is one; then `PHAGEN_<SECTION>__<KEY>`. A key
 //! that does not exist and a value that does not fit are refused at start, by name.
 
+mod auth;
 mod author;
+mod blob;
 mod bounds;
+mod cache;
+mod database;
+mod hidden;
+mod retention;
 mod settings;
 mod trust;
 
@@ -13,10 +19,15 @@ use std::{collections::HashMap, path::Path};
 use config::{Config, ConfigError, Environment, File, FileFormat};
 use serde::de::DeserializeOwned;
 
+pub use auth::{AuditSettings, AuthSettings, LimitSettings};
 pub use author::AuthorSettings;
+pub use blob::{BlobSettings, BucketStyle};
+pub use cache::CacheSettings;
+pub use database::DatabaseSettings;
+pub use retention::RetentionSettings;
 pub use settings::{
-    AnalysisSettings, CacheSettings, EgressSettings, LogFormat, LogSettings, PluginSettings,
-    ServerSettings, Settings, WorkerSettings,
+    AnalysisSettings, EgressSettings, LogFormat, LogSettings, PluginSettings, ServerSettings,
+    Settings, WorkerSettings,
 };
 pub use trust::{
     ClientSettings, InvalidKeyHash, KeyHash, Operators, SecretValue, SignaturePolicy,
@@ -28,7 +39,7 @@ const PREFIX: &str = "PHAGEN";
 /// Between the parts of a list in the environment, as in `PATH`.
 const LIST_SEPARATOR: &str = ":";
 /// Keys that hold a list. The library would otherwise split every text.
-const LISTS: [&str; 1] = ["plugin.egress.extra_roots"];
+const LISTS: [&str; 2] = ["plugin.egress.extra_roots", "blob.extra_roots"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -66,6 +77,7 @@ fn load_from(
         })?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
     }
+    let as_given = variables.clone();
     let mut environment = Environment::with_prefix(PREFIX)
         .prefix_separator("_")
         .separator("__")
@@ -79,7 +91,8 @@ fn load_from(
         .add_source(environment)
         .build()
         .map_err(|error| invalid(chosen, error))?;
-    let settings: Settings = deserialize(merged).map_err(|error| invalid(chosen, error))?;
+    let mut settings: Settings = deserialize(merged).map_err(|error| invalid(chosen, error))?;
+    settings.blob.fill(&as_given);
     settings.check()?;
     Ok(settings)
 }
@@ -93,9 +106,9 @@ fn invalid(file: &Path, error: ConfigError) -> SettingsError {
     match error {
         ConfigError::FileParse { cause, .. } => SettingsError::Unreadable {
             path: file.display().to_string(),
-            reason: cause.to_string(),
+            reason: hidden::lines(&cause.to_string()),
         },
-        other => SettingsError::Invalid(other.to_string()),
+        other => SettingsError::Invalid(hidden::value(&other.to_string())),
     }
 }
 
@@ -166,19 +179,30 @@ mod tests {
     }
 
     #[test]
-    fn only_a_loopback_address_is_served() {
+    fn keys_are_required_on_any_address_but_loopback() {
+        let required = |host: &str, others: &[(&str, &str)]| {
+            let variables = [&[("PHAGEN_SERVER__HOST", host)], others].concat();
+            with_file("", &variables).unwrap().auth_required()
+        };
         for host in ["127.0.0.1", "127.8.0.1", "::1"] {
-            with_file("", &[("PHAGEN_SERVER__HOST", host)]).unwrap();
+            assert!(!required(host, &[]), "{host}");
+            assert!(required(host, &[("PHAGEN_AUTH__REQUIRED", "true")]));
         }
         for host in ["0.0.0.0", "192.168.0.1", "::"] {
-            let error = with_file("", &[("PHAGEN_SERVER__HOST", host)])
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains("server.host") && error.contains("loopback"),
-                "{error}"
-            );
+            assert!(required(host, &[]), "{host}");
+            // Its operator says so in as many words, as behind a proxy that asks for keys itself.
+            assert!(!required(host, &[("PHAGEN_AUTH__REQUIRED", "false")]));
         }
+        let error = with_file(
+            "[server]\nhost = \"0.0.0.0\"\n[plugin.signature]\ndefault = \"off\"\n",
+            &[],
+        );
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("plugin.signature"), "{error}");
+        let error = with_file("[limit]\nburst = 0\n", &[])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("limit.burst"), "{error}");
     }
 
     #[test]
@@ -235,6 +259,29 @@ mod tests {
             assert_eq!(filter.as_deref(), Some("warn,phagen::guest=info"));
             let expected: Vec<&Path> = expected.iter().map(Path::new).collect();
             assert_eq!(roots(settings), expected);
+        }
+    }
+
+    #[test]
+    fn no_error_tells_a_secret() {
+        let url = "postgres://ada:s3cret@db/phagen";
+        let variables = [("PHAGEN_DATABASE__URL", url)];
+        let settings = with_file("", &variables).unwrap();
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        for (file, variables, part) in [
+            ("", &[("PHAGEN_DATABASE", url)][..], "`database`"),
+            ("secret = \"s3cret\"\n", &[][..], "`secret`"),
+            ("[client.key]\nkey = \"s3cret\"\n", &[][..], "`client.key`"),
+            ("[database]\nurl = \"s3cret\n", &[][..], "line 2"),
+            (
+                "",
+                &[("PHAGEN_DATABASE__URL", "s3cret")][..],
+                "`database.url`",
+            ),
+        ] {
+            let error = with_file(file, variables).unwrap_err().to_string();
+            assert!(!error.contains("s3cret"), "{error}");
+            assert!(error.contains(part), "{part} in {error}");
         }
     }
 

@@ -11,8 +11,13 @@ use serde::Deserialize;
 
 use super::{
     SettingsError,
+    auth::{AuditSettings, AuthSettings, LimitSettings},
     author::AuthorSettings,
+    blob::BlobSettings,
     bounds::{self, Bound},
+    cache::CacheSettings,
+    database::DatabaseSettings,
+    retention::RetentionSettings,
     trust::{ClientSettings, Operators, SecretValue, SignatureSettings},
 };
 
@@ -23,14 +28,22 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Built guests, corpus and vocabulary; none: the folder `share` beside the binary.
     pub share_dir: Option<PathBuf>,
+    pub database: DatabaseSettings,
+    pub blob: BlobSettings,
     pub server: ServerSettings,
+    /// Who is let in.
+    pub auth: AuthSettings,
+    /// How much one caller may ask for, and all of them together.
+    pub limit: LimitSettings,
+    pub audit: AuditSettings,
     pub worker: WorkerSettings,
+    pub retention: RetentionSettings,
     pub plugin: PluginSettings,
     pub analysis: AnalysisSettings,
     pub cache: CacheSettings,
     pub log: LogSettings,
-    /// Who may change plugins, each name with the hash that `phagen key new` prints. With none,
-    /// whoever calls from this machine may.
+    /// Who may do everything, each name with the hash that `phagen key new` prints. With none, and
+    /// no key in the database that may change plugins, whoever calls from this machine may.
     pub operator: Operators,
     /// For the commands that act on a running host.
     pub client: ClientSettings,
@@ -43,7 +56,7 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerSettings {
-    /// A loopback address: only operators have keys, and anyone may ask, so no other is served.
+    /// On any other address than loopback keys are required, unless `auth.required` says otherwise.
     pub host: IpAddr,
     /// 0 picks a free one.
     pub port: u16,
@@ -116,14 +129,6 @@ pub struct AnalysisSettings {
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct CacheSettings {
-    /// Off: neither read nor written.
-    pub enabled: bool,
-    pub memory_bytes: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
     pub format: LogFormat,
     /// As `tracing` reads it: `info`, `warn,phagen_plugin=debug`; none: `info` of the server itself
@@ -143,8 +148,14 @@ impl Default for Settings {
         Self {
             data_dir: PathBuf::from("var"),
             share_dir: None,
+            database: DatabaseSettings::default(),
+            blob: BlobSettings::default(),
             server: ServerSettings::default(),
+            auth: AuthSettings::default(),
+            limit: LimitSettings::default(),
+            audit: AuditSettings::default(),
             worker: WorkerSettings::default(),
+            retention: RetentionSettings::default(),
             plugin: PluginSettings::default(),
             analysis: AnalysisSettings::default(),
             cache: CacheSettings::default(),
@@ -209,15 +220,6 @@ impl Default for AnalysisSettings {
     }
 }
 
-impl Default for CacheSettings {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            memory_bytes: 32 * 1024 * 1024,
-        }
-    }
-}
-
 impl Default for LogSettings {
     fn default() -> Self {
         Self {
@@ -246,16 +248,20 @@ impl Settings {
                 expected,
             });
         }
-        let server = &self.server;
-        if !server.host.is_loopback() {
-            return Err(SettingsError::OutOfRange {
-                key: "server.host",
-                found: server.host.to_string(),
-                expected: "a loopback address such as 127.0.0.1, because only those who change plugins have keys, and anyone may ask",
-            });
-        }
+        self.limit.check()?;
+        self.database.check()?;
+        self.blob.check()?;
+        self.cache.check()?;
         self.operator.check()?;
-        self.plugin.signature.check(&self.operator)
+        let is_guarded = !self.operator.is_empty() || self.auth_required();
+        self.plugin.signature.check(is_guarded)
+    }
+
+    /// Whether every route but the probes needs a key.
+    pub fn auth_required(&self) -> bool {
+        self.auth
+            .required
+            .unwrap_or(!self.server.host.is_loopback())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who may change plugins, whose signatures count where, and how the command line reaches a host.
+//! Who may do everything, whose signatures count where, and how the command line reaches a host.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::SettingsError;
 
-/// Operators by name, each with the hash of a key. Only `phagen key new` ever sees a key.
+/// Operators by name, each with the hash of a key that allows everything. Only `phagen key new` ever
+/// sees such a key.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Operators(BTreeMap<String, KeyHash>);
@@ -59,6 +60,16 @@ impl Operators {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether one is called so.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Every operator, by name.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// Whose key it is. Every hash is looked at, whichever fits.
@@ -130,13 +141,13 @@ impl SignatureSettings {
         self.slots.get(slot).copied().unwrap_or(self.default)
     }
 
-    pub(super) fn check(&self, operators: &Operators) -> Result<(), SettingsError> {
+    pub(super) fn check(&self, is_guarded: bool) -> Result<(), SettingsError> {
         let is_off = |policy: &SignaturePolicy| *policy == SignaturePolicy::Off;
-        if !operators.is_empty() && (is_off(&self.default) || self.slots.values().any(is_off)) {
+        if is_guarded && (is_off(&self.default) || self.slots.values().any(is_off)) {
             return Err(SettingsError::OutOfRange {
                 key: "plugin.signature",
                 found: "off".to_owned(),
-                expected: "`required` or `warn` on a host that has operators: `off` is for development",
+                expected: "`required` or `warn` on a host that has operators or requires keys: `off` is for development",
             });
         }
         Ok(())
@@ -166,7 +177,7 @@ impl SignaturePolicy {
 pub struct ClientSettings {
     /// Such as `http://127.0.0.1:8000`; none: this machine, at `server.port`.
     pub host: Option<String>,
-    /// An operator's key.
+    /// A key that may do what is asked of the host.
     pub key: Option<String>,
 }
 

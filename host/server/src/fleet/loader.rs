@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use phagen_blob::BlobFolder;
+use phagen_blob::{BlobError, Blobs};
 use phagen_domain::{
     digest::Digest,
     plugin::{Activation, Slot, SlotName, World},
@@ -33,7 +33,7 @@ pub enum SlotError {
         digest: Digest,
     },
     #[error("stored bytes cannot be read")]
-    Blob(#[source] phagen_blob::BlobError),
+    Blob(#[source] BlobError),
     #[error("plugin `{plugin}` of slot `{slot}` cannot serve")]
     Plugin {
         slot: String,
@@ -47,9 +47,16 @@ pub enum SlotError {
     Interrupted,
 }
 
+impl SlotError {
+    /// Whether what cannot be loaded now may be loaded in a while, and is nobody's fault.
+    pub(super) fn is_retriable(&self) -> bool {
+        matches!(self, Self::Blob(error) if error.is_retriable())
+    }
+}
+
 /// Loads what slots name; compiles each plugin once and reads each artifact once.
 pub struct SlotLoader {
-    blobs: Arc<BlobFolder>,
+    blobs: Arc<Blobs>,
     host: Arc<PluginHost>,
     built_ins: BuiltIns,
     loaded: Mutex<Loaded>,
@@ -82,7 +89,7 @@ impl<'a> Place<'a> {
 }
 
 impl SlotLoader {
-    pub fn new(blobs: Arc<BlobFolder>, host: Arc<PluginHost>, built_ins: BuiltIns) -> Self {
+    pub fn new(blobs: Arc<Blobs>, host: Arc<PluginHost>, built_ins: BuiltIns) -> Self {
         Self {
             blobs,
             host,
@@ -128,19 +135,10 @@ impl SlotLoader {
         if let Some(active) = self.already_loaded(place, activation) {
             return Ok(active);
         }
-        // Reading and compiling take from a millisecond to seconds: off the async threads.
-        let loader = Arc::clone(self);
-        let (slot, world, given) = (place.slot.clone(), place.world, activation.clone());
-        tokio::task::spawn_blocking(move || {
-            loader.load_plugin(&slot, world, &given)?;
-            given
-                .artifact_digest
-                .map(|digest| loader.load_artifact(&slot, &given, digest))
-                .transpose()
-                .map(drop)
-        })
-        .await
-        .map_err(|_| SlotError::Interrupted)??;
+        self.load_plugin(place, activation).await?;
+        if let Some(digest) = activation.artifact_digest {
+            self.load_artifact(place.slot, activation, digest).await?;
+        }
         self.already_loaded(place, activation)
             .ok_or(SlotError::Interrupted)
     }
@@ -224,20 +222,22 @@ impl SlotLoader {
             .retain(|(_, digest), _| plugins.contains(digest));
     }
 
-    fn load_plugin(
+    async fn load_plugin(
         &self,
-        slot: &SlotName,
-        world: World,
+        place: Place<'_>,
         activation: &Activation,
     ) -> Result<(), SlotError> {
+        let (slot, world) = (place.slot, place.world);
         let key = (activation.plugin_digest, world);
         if self.loaded().plugins.contains_key(&key) {
             return Ok(());
         }
-        let bytes = self.blob(slot, "plugin", activation.plugin_digest)?;
-        let plugin = self
-            .host
-            .load(world, &bytes)
+        let bytes = self.blob(slot, "plugin", activation.plugin_digest).await?;
+        // Compiling takes from a millisecond to seconds: off the async threads.
+        let host = Arc::clone(&self.host);
+        let loaded = tokio::task::spawn_blocking(move || host.load(world, &bytes)).await;
+        let plugin = loaded
+            .map_err(|_| SlotError::Interrupted)?
             .map_err(|cause| SlotError::Plugin {
                 slot: slot.to_string(),
                 plugin: activation.plugin.clone(),
@@ -247,7 +247,7 @@ impl SlotLoader {
         Ok(())
     }
 
-    fn load_artifact(
+    async fn load_artifact(
         &self,
         slot: &SlotName,
         activation: &Activation,
@@ -256,7 +256,7 @@ impl SlotLoader {
         if self.loaded().artifacts.contains_key(&digest) {
             return Ok(());
         }
-        let bytes = self.blob(slot, "artifact", digest)?;
+        let bytes = self.blob(slot, "artifact", digest).await?;
         let artifact = Artifact {
             name: activation.plugin.clone(),
             digest,
@@ -266,7 +266,7 @@ impl SlotLoader {
         Ok(())
     }
 
-    fn blob(
+    async fn blob(
         &self,
         slot: &SlotName,
         what: &'static str,
@@ -274,6 +274,7 @@ impl SlotLoader {
     ) -> Result<Vec<u8>, SlotError> {
         self.blobs
             .get(&digest)
+            .await
             .map_err(SlotError::Blob)?
             .ok_or_else(|| SlotError::MissingBlob {
                 slot: slot.to_string(),

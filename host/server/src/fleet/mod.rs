@@ -108,6 +108,11 @@ impl Fleet {
         self.serving.load_full()
     }
 
+    /// What this process is called among those that share the database.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     pub fn loader(&self) -> &Arc<SlotLoader> {
         &self.loader
     }

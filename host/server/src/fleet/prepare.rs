@@ -54,7 +54,7 @@ pub(super) struct Refusal {
 }
 
 /// Loads every slot and tries those that changed since `current`. Where one refuses, what served
-/// before goes on.
+/// before goes on; where one cannot be fetched for now, nothing changes at all.
 pub(super) async fn prepare(
     loader: &Arc<SlotLoader>,
     current: Option<&Generation>,
@@ -70,6 +70,8 @@ pub(super) async fn prepare(
     for row in &rows {
         let active = match serve(loader, current, (row, &shut_out), as_of).await {
             Ok(active) => active,
+            // Asked again at the next look: what cannot be fetched is not the version's fault.
+            Err(error) if error.is_retriable() => return Err(error),
             Err(error) => {
                 let stand_in = stand_in(loader, current, (row, &shut_out)).await;
                 refusals.push(refusal(row, row.serving.plugin_digest, false, &error));
@@ -84,6 +86,7 @@ pub(super) async fn prepare(
         };
         match trial(loader, current, row, &active, as_of).await {
             Ok(trial) => trials.extend(trial.map(Arc::new)),
+            Err((_, error)) if error.is_retriable() => return Err(error),
             Err((digest, error)) => refusals.push(refusal(row, digest, true, &error)),
         }
         served.push((row.world, active));

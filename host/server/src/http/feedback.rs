@@ -19,14 +19,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     body::JsonBody,
+    door::Caller,
     jobs::JobPath,
     problem::{FieldError, Kind, Problem, ProblemBody},
     query::listed,
     state::App,
 };
 
-/// Who votes until there are keys.
-const ANONYMOUS: &str = "anonymous";
 const MAX_COMMENT_CHARS: usize = 2_000;
 /// Pieces of evidence that the statistics list, the most voted first.
 const MAX_STATS_EVIDENCE: usize = 1_000;
@@ -67,7 +66,7 @@ struct FeedbackBody {
     evidence_type: EvidenceKind,
     feedback_type: Vote,
     comment: Option<String>,
-    /// A key's id, or `anonymous`.
+    /// The name of the voter's key, or `anonymous`.
     voter: String,
     molecule: String,
     /// 1-based rank within its kind, as the voter saw it.
@@ -117,12 +116,13 @@ struct StatsBody {
         (status = 422, description = "A field is invalid, or the job's result does not hold the evidence", body = ProblemBody, content_type = "application/problem+json")))]
 async fn vote(
     State(app): State<Arc<App>>,
+    caller: Caller,
     JsonBody(body): JsonBody<VoteBody>,
 ) -> Result<(StatusCode, Json<FeedbackBody>), Problem> {
     let comment = checked_comment(body.comment.as_deref())?;
     let job = app.store.find_job(body.job_id).await?;
     let job = job.ok_or_else(|| Problem::job_not_found(body.job_id))?;
-    let feedback = cast(&body, comment, job, app.clock.now())?;
+    let feedback = cast(&body, comment, job, caller.name(), app.clock.now())?;
     app.store.record_feedback(&feedback).await?;
     Ok((StatusCode::CREATED, Json(feedback.into())))
 }
@@ -180,6 +180,7 @@ fn cast(
     body: &VoteBody,
     comment: Option<String>,
     job: Job,
+    voter: &str,
     now: DateTime<Utc>,
 ) -> Result<Feedback, Problem> {
     let status = job.state.status();
@@ -222,7 +223,7 @@ fn cast(
         kind,
         vote: body.feedback_type,
         comment,
-        voter: ANONYMOUS.to_owned(),
+        voter: voter.to_owned(),
         molecule: job.request.molecule,
         rank: ranked.rank,
         reranker_digest: result.reranking.plugin_digest,

@@ -211,6 +211,7 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<ReadyBody>) {
     };
     app.health
         .report(DATABASE, status, database.latency, detail);
+    report_cache(&app);
     let checks = locked(&app.health.checks).clone();
     let mut reasons: Vec<String> = checks
         .iter()
@@ -244,6 +245,19 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<ReadyBody>) {
         CheckStatus::Failed => StatusCode::SERVICE_UNAVAILABLE,
     };
     (code, Json(body))
+}
+
+/// A cache without its tier is slower and answers alike.
+fn report_cache(app: &App) {
+    if let Some(tier) = app.answers.tier_health() {
+        let (status, detail) = if tier.is_answering {
+            (CheckStatus::Ok, None)
+        } else {
+            let detail = "does not answer; nothing waits for it".to_owned();
+            (CheckStatus::Degraded, Some(detail))
+        };
+        app.health.report(tier.name, status, Duration::ZERO, detail);
+    }
 }
 
 impl From<Check> for CheckBody {

@@ -3,8 +3,11 @@
 //! Nothing here runs a plugin or a model, and nothing here meets the worker: the two share rows
 //! through the store. Translation between the domain's words and the API's stops here.
 
+mod audit;
 mod body;
+mod cache;
 mod cached;
+mod door;
 mod entity_tag;
 mod feedback;
 mod health;
@@ -13,7 +16,6 @@ mod jobs;
 mod metrics;
 mod observe;
 mod openapi;
-mod operator;
 mod plugins;
 mod problem;
 mod publisher_keys;
@@ -48,7 +50,8 @@ pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
     let shutdown = state.shutdown.clone();
     let drain_timeout = state.limits.drain_timeout;
     let metrics = state.metrics.clone();
-    // With the peer's address, since without operators only this machine may change plugins.
+    // With the peer's address: callers without a key are told apart by it, and without operators
+    // only this machine may change plugins.
     let routes = router(state).into_make_service_with_connect_info::<SocketAddr>();
     let server =
         axum::serve(listener, routes).with_graceful_shutdown(shutdown.clone().cancelled_owned());
@@ -78,6 +81,7 @@ pub fn router(state: AppState) -> Router {
     let app = Arc::new(App::new(state));
     metrics::describe(app.version);
     let (routes, document) = merged(app.version).split_for_parts();
+    let document = guarded(document);
     let routes = routes
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
@@ -88,7 +92,13 @@ pub fn router(state: AppState) -> Router {
 
 /// The document that `/api/openapi.json` serves, without a server.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    merged(env!("CARGO_PKG_VERSION")).into_openapi()
+    guarded(merged(env!("CARGO_PKG_VERSION")).into_openapi())
+}
+
+/// With what the door asks for at each route.
+fn guarded(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    door::guard_document(&mut document);
+    document
 }
 
 fn merged(version: &str) -> OpenApiRouter<Arc<App>> {
@@ -98,15 +108,18 @@ fn merged(version: &str) -> OpenApiRouter<Arc<App>> {
         .merge(plugins::router())
         .merge(publisher_keys::router())
         .merge(worlds::router())
+        .merge(cache::router())
+        .merge(audit::router())
         .merge(health::router())
         .merge(metrics::router())
         .merge(openapi::router())
 }
 
-/// Wraps routes in what every answer passes through, innermost first: the time limit, the net under
-/// panics, then request id, log line, metrics and security headers.
+/// Wraps routes in what every answer passes through, innermost first: the door, the time limit, the
+/// net under panics, then request id, log line, metrics and security headers.
 fn hardened(routes: Router, app: &Arc<App>) -> Router {
     routes
+        .layer(middleware::from_fn_with_state(Arc::clone(app), door::admit))
         .layer(middleware::from_fn_with_state(
             Arc::clone(app),
             observe::limit_time,

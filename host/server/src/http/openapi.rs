@@ -17,7 +17,10 @@ use super::state::App;
         description = "A molecule in, ranked and traceable repurposing evidence out.\n\n\
             A job is submitted, runs in a worker, and keeps its result. Every error is a problem \
             body (RFC 9457) whose `type` is stable. Besides the answers listed, any operation may \
-            answer 500 (`/problems/internal`) or 503 (`/problems/timeout`, `/problems/unavailable`).",
+            answer 500 (`/problems/internal`) or 503 (`/problems/timeout`, `/problems/unavailable`, \
+            `/problems/overloaded`).\n\nWhere keys are required, every operation but the two probes needs one \
+            that has the scope it names; elsewhere only those that need `operate` do, and those only once \
+            the host has operators.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     tags(

@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     body::JsonBody,
-    operator::Operator,
+    door::Operator,
     problem::{Kind, Problem, ProblemBody},
     state::App,
 };
@@ -79,8 +79,8 @@ async fn list(State(app): State<Arc<App>>) -> Result<Json<PublisherKeyPage>, Pro
     responses(
         (status = 201, description = "Its signatures count from now on", body = KeyBody),
         (status = 400, description = "The body is not JSON", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No operator's key, or a wrong one", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "A host without operators was called from another machine", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "A key is needed, or this one is not let in", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks the scope `operate`; or a host without operators was called from another machine", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The name belongs to another key", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "The body is not sent as JSON", body = ProblemBody, content_type = "application/problem+json"),
@@ -110,15 +110,16 @@ async fn add(
     params(("name" = String, Path, description = "Name of the key")),
     responses(
         (status = 200, description = "Revoked", body = KeyBody),
-        (status = 401, description = "No operator's key, or a wrong one", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "A host without operators was called from another machine", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "A key is needed, or this one is not let in", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks the scope `operate`; or a host without operators was called from another machine", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such key", body = ProblemBody, content_type = "application/problem+json")))]
 async fn revoke(
     State(app): State<Arc<App>>,
-    _: Operator,
+    operator: Operator,
     Path(name): Path<String>,
 ) -> Result<Json<KeyBody>, Problem> {
-    Ok(Json(app.store.revoke_publisher_key(&name).await?.into()))
+    let revoked = app.store.revoke_publisher_key(&name, &operator.0);
+    Ok(Json(revoked.await?.into()))
 }
 
 impl AddBody {

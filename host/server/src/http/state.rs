@@ -3,7 +3,8 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use phagen_blob::BlobFolder;
+use phagen_blob::Blobs;
+use phagen_cache::Cache;
 use phagen_domain::clock::Clock;
 use phagen_store::{QueueStats, Store};
 use tokio::sync::{Notify, Semaphore};
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     cached::Cached,
+    door::{Buckets, Verifier},
     health::{DatabaseCheck, HealthChecks},
     plugins::GuestLogs,
 };
@@ -20,7 +22,7 @@ use crate::config::{Operators, SignatureSettings};
 pub struct AppState {
     pub store: Arc<dyn Store>,
     /// Where uploaded components go.
-    pub blobs: Arc<BlobFolder>,
+    pub blobs: Arc<Blobs>,
     pub clock: Arc<dyn Clock>,
     /// Told of every new job; best effort, since workers also poll.
     pub wake: Arc<Notify>,
@@ -31,10 +33,14 @@ pub struct AppState {
     pub metrics: PrometheusHandle,
     /// What guests of this process said.
     pub guest_logs: Arc<dyn GuestLogs>,
-    /// Who may change plugins.
+    /// Whether every route but the probes needs a key.
+    pub auth_required: bool,
+    /// Who may do everything by the settings, besides the keys in the database.
     pub operators: Operators,
     /// Whose signatures count, slot by slot.
     pub signatures: SignatureSettings,
+    /// What this process keeps of answers; here only to forget it, and to say how it is.
+    pub answers: Arc<Cache>,
     /// Cancelled at shutdown: `/ready` then refuses and event streams end.
     pub shutdown: CancellationToken,
     pub version: &'static str,
@@ -49,6 +55,12 @@ pub struct HttpLimits {
     pub component_bytes: usize,
     /// Components that may be on their way at once; each is held in memory whole.
     pub n_uploads: usize,
+    /// Requests a second that one key, or one address without a key, may make for long; 0: any.
+    pub requests_per_second: u32,
+    /// Requests that it may make at once after a rest.
+    pub burst: u32,
+    /// Requests answered at once; event streams count until they begin.
+    pub n_in_flight: usize,
     /// Longest wait for a request body to arrive.
     pub body_timeout: Duration,
     /// Longest that a handler may take before its answer begins.
@@ -75,6 +87,9 @@ impl Default for HttpLimits {
             body_bytes: 1024 * 1024,
             component_bytes: 32 * 1024 * 1024,
             n_uploads: 4,
+            requests_per_second: 500,
+            burst: 1_000,
+            n_in_flight: 512,
             body_timeout: Duration::from_secs(15),
             request_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
@@ -93,6 +108,9 @@ pub(super) struct App {
     state: AppState,
     pub(super) event_streams: Arc<Semaphore>,
     pub(super) upload_permits: Arc<Semaphore>,
+    pub(super) places: Semaphore,
+    pub(super) buckets: Buckets,
+    pub(super) verifier: Verifier,
     pub(super) database: Cached<DatabaseCheck>,
     pub(super) queue: Cached<Option<QueueStats>>,
 }
@@ -101,6 +119,9 @@ impl App {
     pub(super) fn new(state: AppState) -> Self {
         let limits = state.limits;
         Self {
+            verifier: Verifier::new(state.operators.clone()),
+            buckets: Buckets::new(limits.requests_per_second, limits.burst),
+            places: Semaphore::new(limits.n_in_flight.min(Semaphore::MAX_PERMITS)),
             state,
             event_streams: Arc::new(Semaphore::new(
                 limits.n_event_streams.min(Semaphore::MAX_PERMITS),

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use phagen_blob::BlobError;
 use phagen_domain::{
     digest::Digest,
     plugin::{
@@ -29,12 +30,18 @@ enum Refused {
     Plugin(#[from] PluginError),
     #[error("{0}")]
     Other(String),
+    /// Its bytes cannot be had for now, which says nothing of it.
+    #[error(transparent)]
+    Later(BlobError),
 }
 
 type Notes = Vec<String>;
 
-/// Runs the gate that `version` waits for.
-pub(super) async fn pass(house: &Arc<House>, version: &PluginVersion) -> Passage {
+/// Runs the gate that `version` waits for. Fails only when it cannot be judged for now.
+pub(super) async fn pass(
+    house: &Arc<House>,
+    version: &PluginVersion,
+) -> Result<Passage, BlobError> {
     let begun = Instant::now();
     let mut signature = None;
     let (gate, outcome) = match version.state {
@@ -48,9 +55,10 @@ pub(super) async fn pass(house: &Arc<House>, version: &PluginVersion) -> Passage
     };
     let (passed, notes) = match outcome {
         Ok(notes) => (true, notes),
+        Err(Refused::Later(error)) => return Err(error),
         Err(refused) => (false, vec![told(&refused)]),
     };
-    Passage {
+    Ok(Passage {
         report: GateReport {
             gate,
             passed,
@@ -58,7 +66,7 @@ pub(super) async fn pass(house: &Arc<House>, version: &PluginVersion) -> Passage
             notes,
         },
         signature,
-    }
+    })
 }
 
 /// A failure with its code, as programs and people look for it.
@@ -66,6 +74,7 @@ fn told(refused: &Refused) -> String {
     match refused {
         Refused::Plugin(error) => format!("{error} (`{}`)", error.code()),
         Refused::Other(words) => words.clone(),
+        Refused::Later(error) => error.to_string(),
     }
 }
 
@@ -180,16 +189,18 @@ fn check_slot() -> SlotName {
 }
 
 async fn bytes(house: &Arc<House>, digest: Digest) -> Result<Vec<u8>, Refused> {
-    let blobs = Arc::clone(&house.blobs);
-    let read = tokio::task::spawn_blocking(move || blobs.get(&digest))
-        .await
-        .map_err(|_| interrupted())?;
-    read.map_err(|error| Refused::Other(error.to_string()))?
-        .ok_or_else(|| {
-            Refused::Other(format!(
-                "component `{digest}` is not among the stored blobs: upload it again"
-            ))
-        })
+    let read = house.blobs.get(&digest).await.map_err(|error| {
+        if error.is_retriable() {
+            Refused::Later(error)
+        } else {
+            Refused::Other(error.to_string())
+        }
+    })?;
+    read.ok_or_else(|| {
+        Refused::Other(format!(
+            "component `{digest}` is not among the stored blobs: upload it again"
+        ))
+    })
 }
 
 fn interrupted() -> Refused {

@@ -49,7 +49,13 @@ async fn step(house: &Arc<House>) -> Result<bool, StoreError> {
     };
     let (name, digest) = (version.name.clone(), version.digest.short());
     let from = version.state;
-    let passage = gate::pass(house, &version).await;
+    let passage = match gate::pass(house, &version).await {
+        Ok(passage) => passage,
+        Err(error) => {
+            warn!(plugin = %name, digest, %error, "`{name}` {digest} cannot be judged for now; tried again in {} seconds: {error}", LEASE.as_secs());
+            return Ok(false);
+        }
+    };
     let change = movement(&version, passage);
     let (to, reason) = (change.to, change.cause.reason.clone().unwrap_or_default());
     match house.store.move_version(&change).await {

@@ -58,7 +58,11 @@ fn line(source: &SourceReport) -> String {
         source.n_off_topic,
         source.n_kept,
         source.milliseconds,
-        if source.cached { " (cached)" } else { "" },
+        match (source.cached, &source.stale) {
+            (_, Some(_)) => " (cached, past its time)",
+            (true, None) => " (cached)",
+            (false, None) => "",
+        },
         source.plugin,
         source.plugin_digest.short()
     )

@@ -2,21 +2,27 @@
 
 use std::time::{Duration, Instant};
 
-use phagen_analysis::AnalysisError;
+use phagen_analysis::{AnalysisError, CorpusState};
 use phagen_domain::{
     job::{Job, JobFailure, JobRequest, Lease, Progress},
     result::JobResult,
 };
 use phagen_plugin::{Recording, SlotSet};
-use phagen_store::{ClaimedJob, Renewal, StoreError};
+use phagen_store::{ClaimedJob, StoreError};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{Worker, jitter, progress::LatestProgress, retry_policy};
+use super::{
+    Worker,
+    heartbeat::{Held, Notice},
+    jitter,
+    progress::LatestProgress,
+    retry_policy,
+};
 use crate::{causes, recording, trial::Finished};
 
-/// How often progress is written, and a wish to cancel looked for.
-const HEARTBEAT: Duration = Duration::from_millis(250);
+/// How often progress is written.
+const REPORT_EVERY: Duration = Duration::from_millis(250);
 
 /// Why an attempt ends before its analysis does.
 enum Interruption {
@@ -27,12 +33,23 @@ enum Interruption {
     Superseded,
 }
 
+impl From<Notice> for Interruption {
+    fn from(notice: Notice) -> Self {
+        match notice {
+            Notice::LeaseLost => Self::LeaseLost,
+            Notice::CancelRequested => Self::CancelRequested,
+        }
+    }
+}
+
 impl Worker {
     /// Runs the job and writes its end. A database error here is logged: the lease then runs out
     /// and the reaper takes the job back.
     pub(super) async fn attempt(&self, claimed: ClaimedJob) {
         let begun = Instant::now();
         let ClaimedJob { job, lease } = claimed;
+        // Until the end is written, not only until it is reached.
+        let mut held = self.heartbeat.hold(&lease);
         let (sink, progress) = LatestProgress::new();
         let generation = self.house.fleet.serving();
         let slots = generation.for_job(job.id);
@@ -41,7 +58,7 @@ impl Worker {
         let set = recorded.as_ref().map_or(&*slots.set, |(set, _)| set);
         let outcome = tokio::select! {
             result = self.analyse(&job.request, set, &sink) => Ok(result),
-            interruption = self.watch(&lease, progress) => Err(interruption),
+            interruption = self.watch(&mut held, &lease, progress) => Err(interruption),
             () = generation.expired.cancelled() => Err(Interruption::Superseded),
         };
         let seconds = begun.elapsed().as_secs_f64();
@@ -107,13 +124,16 @@ impl Worker {
     ) -> Result<JobResult, AnalysisError> {
         let house = &self.house;
         let as_of = house.clock.now().date_naive();
-        let generation = house.corpus.generation();
+        let corpus = CorpusState {
+            generation: house.corpus.generation(),
+            digest: Some(house.corpus.state()),
+        };
         if request.record {
             let analysis = house.analysis.uncached();
-            analysis.run(request, slots, as_of, generation, sink).await
+            analysis.run(request, slots, as_of, corpus, sink).await
         } else {
             let analysis = &house.analysis;
-            analysis.run(request, slots, as_of, generation, sink).await
+            analysis.run(request, slots, as_of, corpus, sink).await
         }
     }
 
@@ -136,23 +156,22 @@ impl Worker {
         }
     }
 
-    /// Renews the lease and writes progress until there is a reason to stop.
+    /// Writes progress until there is a reason to stop.
     async fn watch(
         &self,
+        held: &mut Held,
         lease: &Lease,
         mut progress: watch::Receiver<Option<Progress>>,
     ) -> Interruption {
-        let mut heartbeat = tokio::time::interval(HEARTBEAT);
-        heartbeat.tick().await;
-        // Made once: each beat would begin the time to finish anew.
+        let mut reports = tokio::time::interval(REPORT_EVERY);
+        reports.tick().await;
+        // Made once: each report would begin the time to finish anew.
         let mut drained = std::pin::pin!(self.drained());
         loop {
             tokio::select! {
-                _ = heartbeat.tick() => {}
+                _ = reports.tick() => {}
+                notice = held.notice() => return notice.into(),
                 () = &mut drained => return Interruption::ShuttingDown,
-            }
-            if let Some(interruption) = self.renew(lease).await {
-                return interruption;
             }
             if progress.has_changed().unwrap_or(false) {
                 let latest = progress.borrow_and_update().clone();
@@ -162,33 +181,6 @@ impl Worker {
                     warn!(job = %lease.job_id, %error, "progress of job `{}` was not stored", lease.job_id);
                 }
             }
-        }
-    }
-
-    async fn renew(&self, lease: &Lease) -> Option<Interruption> {
-        let renewals = match self
-            .house
-            .store
-            .renew(std::slice::from_ref(lease), self.settings().lease())
-            .await
-        {
-            Ok(renewals) => renewals,
-            Err(error) => {
-                // The lease still holds for a while: the next beat may get through.
-                warn!(job = %lease.job_id, %error, "lease on job `{}` was not renewed; tries again", lease.job_id);
-                return None;
-            }
-        };
-        match renewals.first() {
-            Some(Renewal::Extended {
-                cancel_requested: false,
-                ..
-            }) => None,
-            Some(Renewal::Extended {
-                cancel_requested: true,
-                ..
-            }) => Some(Interruption::CancelRequested),
-            Some(Renewal::Lost { .. }) | None => Some(Interruption::LeaseLost),
         }
     }
 

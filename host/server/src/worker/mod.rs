@@ -3,7 +3,9 @@
 //! A worker never answers a request; it and `http` share rows in the database.
 
 mod attempt;
+mod heartbeat;
 mod progress;
+mod upkeep;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,8 +14,11 @@ use rand::RngExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
+pub use heartbeat::{Heartbeat, HeartbeatError, Held, Notice};
+
 use crate::{
     config::WorkerSettings,
+    database::Database,
     house::House,
     lifecycle,
     trial::{self, Trials},
@@ -27,34 +32,52 @@ const REAP_EVERY: Duration = Duration::from_secs(5);
 pub struct Worker {
     house: Arc<House>,
     name: String,
+    heartbeat: Heartbeat,
     trials: Trials,
     shutdown: CancellationToken,
 }
 
-/// Starts the embedded workers on `tasks`, and with them the reaper, the trials and the gates.
-pub fn start(house: &Arc<House>, tasks: &TaskTracker, shutdown: &CancellationToken) {
-    let count = house.settings.worker.count;
+/// Starts the workers on `tasks`, and with them the heartbeat, the reaper, the trials and the gates.
+/// `pulse` is called at each beat of the heartbeat.
+pub async fn start(
+    house: &Arc<House>,
+    pulse: impl Fn() + Send + 'static,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> Result<(), HeartbeatError> {
+    let settings = &house.settings.worker;
+    if settings.count == 0 {
+        return Ok(());
+    }
+    let database = Database::of(&house.settings);
+    let heartbeat = Heartbeat::start(database, settings.lease(), pulse, tasks).await?;
     let (trials, finished) = Trials::new();
-    for number in 1..=count {
-        let name = format!("{}-{number}", std::process::id());
+    for number in 1..=settings.count {
+        let name = format!("{}-{number}", house.fleet.host());
         let worker = Worker {
             house: Arc::clone(house),
             name,
+            heartbeat: heartbeat.clone(),
             trials: trials.clone(),
             shutdown: shutdown.clone(),
         };
         tasks.spawn(worker.run());
     }
-    if count > 0 {
-        tasks.spawn(reap(Arc::clone(house), shutdown.clone()));
-        tasks.spawn(trial::run(
-            finished,
-            Arc::clone(&house.store),
-            Arc::clone(&house.clock),
-            shutdown.clone(),
-        ));
-        tasks.spawn(lifecycle::run(Arc::clone(house), shutdown.clone()));
-    }
+    tasks.spawn(reap(Arc::clone(house), shutdown.clone()));
+    tasks.spawn(trial::run(
+        finished,
+        Arc::clone(&house.store),
+        Arc::clone(&house.clock),
+        shutdown.clone(),
+    ));
+    let kept = house.settings.retention.kept();
+    tasks.spawn(upkeep::run(
+        Arc::clone(&house.store),
+        kept,
+        shutdown.clone(),
+    ));
+    tasks.spawn(lifecycle::run(Arc::clone(house), shutdown.clone()));
+    Ok(())
 }
 
 impl Worker {

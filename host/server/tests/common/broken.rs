@@ -13,9 +13,10 @@ use phagen_domain::{
     result::JobResult,
 };
 use phagen_store::{
-    CancelOutcome, ClaimedJob, Enqueued, EventFilter, FeedbackStats, FeedbackStore, HostReport,
-    IdempotencyKey, JobEvent, JobFilter, JobPage, Moved, NewJob, NewVersion, QueueStats,
-    QueueStore, RegistryStore, Renewal, RetryPolicy, SlotMove, Store, StoreError, VersionMove,
+    ApiKey, AuditHead, AuditRow, AuditStore, CancelOutcome, ClaimedJob, Enqueued, EventFilter,
+    FeedbackStats, FeedbackStore, HostReport, IdempotencyKey, JobEvent, JobFilter, JobPage,
+    KeyStore, Moved, NewApiKey, NewJob, NewVersion, QueueStats, QueueStore, RegistryStore, Renewal,
+    Retention, RetryPolicy, SlotMove, Store, StoreError, UpkeepStore, VersionMove,
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +75,9 @@ impl QueueStore for BrokenStore {
         self.broken().await
     }
     async fn acknowledge_cancel(&self, _: &Lease) -> Stored<()> {
+        self.broken().await
+    }
+    async fn retry(&self, _: JobId) -> Stored<()> {
         self.broken().await
     }
     async fn reap(&self, _: RetryPolicy) -> Stored<u64> {
@@ -143,7 +147,7 @@ impl RegistryStore for BrokenStore {
     async fn add_publisher_key(&self, _: &PublisherKey) -> Stored<()> {
         self.broken().await
     }
-    async fn revoke_publisher_key(&self, _: &str) -> Stored<PublisherKey> {
+    async fn revoke_publisher_key(&self, _: &str, _: &str) -> Stored<PublisherKey> {
         self.broken().await
     }
     async fn list_publisher_keys(&self) -> Stored<Vec<PublisherKey>> {
@@ -153,6 +157,55 @@ impl RegistryStore for BrokenStore {
         self.broken().await
     }
     async fn list_artifacts(&self) -> Stored<Vec<ArtifactRecord>> {
+        self.broken().await
+    }
+}
+
+#[async_trait]
+impl KeyStore for BrokenStore {
+    async fn add_api_key(&self, _: &NewApiKey) -> Stored<ApiKey> {
+        self.broken().await
+    }
+    async fn revoke_api_key(&self, _: &str, _: &str) -> Stored<ApiKey> {
+        self.broken().await
+    }
+    async fn list_api_keys(&self) -> Stored<Vec<ApiKey>> {
+        self.broken().await
+    }
+    async fn find_api_keys(&self, _: &str) -> Stored<Vec<ApiKey>> {
+        self.broken().await
+    }
+    async fn touch_api_key(&self, _: &str) -> Stored<()> {
+        self.broken().await
+    }
+}
+
+#[async_trait]
+impl AuditStore for BrokenStore {
+    async fn list_audit(&self, _: u64, _: u32) -> Stored<Vec<AuditRow>> {
+        self.broken().await
+    }
+    async fn audit_head(&self) -> Stored<AuditHead> {
+        self.broken().await
+    }
+    async fn list_audited_events(
+        &self,
+        _: u64,
+        _: u32,
+    ) -> Stored<Vec<(PluginEvent, Option<String>)>> {
+        self.broken().await
+    }
+}
+
+#[async_trait]
+impl UpkeepStore for BrokenStore {
+    async fn take_tick(&self, _: &str, _: Duration) -> Stored<bool> {
+        self.broken().await
+    }
+    async fn prune_jobs(&self, _: Retention, _: u32) -> Stored<u64> {
+        self.broken().await
+    }
+    async fn expire_keys(&self, _: u32) -> Stored<u64> {
         self.broken().await
     }
 }

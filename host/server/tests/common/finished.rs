@@ -209,6 +209,7 @@ fn report(slot: &str) -> SourceReport {
         n_kept: 1,
         milliseconds: 1.5,
         cached: false,
+        stale: None,
         error: None,
     }
 }

@@ -13,7 +13,8 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use phagen_blob::BlobFolder;
+use phagen_blob::{BlobFolder, Blobs};
+use phagen_cache::Cache;
 use phagen_domain::{
     clock::FixedClock,
     digest::Digest,
@@ -51,7 +52,7 @@ pub(crate) struct TestApp {
     pub(crate) wake: Arc<Notify>,
     /// Rung for every new component.
     pub(crate) uploads: Arc<Notify>,
-    pub(crate) blobs: Arc<BlobFolder>,
+    pub(crate) blobs: BlobFolder,
     /// What guests said; tests speak for them.
     pub(crate) said: Arc<Said>,
     pub(crate) shutdown: CancellationToken,
@@ -64,16 +65,20 @@ pub(crate) struct TestApp {
 /// What a test sets for its server.
 pub(crate) struct Rules {
     pub(crate) limits: HttpLimits,
+    pub(crate) auth_required: bool,
     pub(crate) operators: Operators,
     pub(crate) signatures: SignatureSettings,
+    pub(crate) answers: Cache,
 }
 
 impl Default for Rules {
     fn default() -> Self {
         Self {
             limits: quick_limits(),
+            auth_required: false,
             operators: Operators::default(),
             signatures: SignatureSettings::default(),
+            answers: Cache::off(),
         }
     }
 }
@@ -146,10 +151,10 @@ impl TestApp {
         health.report("guests", CheckStatus::Ok, Duration::ZERO, None);
         let (wake, shutdown) = (Arc::new(Notify::new()), CancellationToken::new());
         let blobs = BlobFolder::open(folder.path().join("blob")).expect("a folder of blobs opens");
-        let (blobs, uploads, said) = (Arc::new(blobs), Arc::default(), Arc::<Said>::default());
+        let (uploads, said) = (Arc::default(), Arc::<Said>::default());
         let state = AppState {
             store: Arc::clone(&store),
-            blobs: Arc::clone(&blobs),
+            blobs: Arc::new(Blobs::local(blobs.clone())),
             clock,
             wake: Arc::clone(&wake),
             uploads: Arc::clone(&uploads),
@@ -157,8 +162,10 @@ impl TestApp {
             health: Arc::clone(&health),
             metrics: metrics(),
             guest_logs: Arc::<Said>::clone(&said),
+            auth_required: rules.auth_required,
             operators: rules.operators,
             signatures: rules.signatures,
+            answers: Arc::new(rules.answers),
             shutdown: shutdown.clone(),
             version: "0.0.0-test",
         };

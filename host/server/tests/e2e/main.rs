@@ -6,6 +6,7 @@ mod answer;
 #[path = "../common/schema.rs"]
 mod schema;
 
+mod bucket;
 mod data_dir;
 mod database;
 mod plugin;
@@ -15,14 +16,18 @@ mod template;
 
 mod analysis;
 mod analyze;
+mod cache;
+mod cluster;
 mod corpus;
 mod events;
 mod interruption;
+mod keys;
 mod learning;
 mod legacy;
 mod operation;
 mod queue;
 mod replay;
+mod shared_blobs;
 mod swap;
 mod taken_out;
 mod trial;

@@ -130,13 +130,16 @@ fn a_file_of_roots_that_holds_none_is_refused_at_start() {
 }
 
 #[test]
-fn an_address_that_is_not_loopback_is_refused_until_there_are_keys() {
+fn signatures_are_not_turned_off_where_other_machines_may_call() {
     let dir = DataDir::empty();
-    let settings = [("PHAGEN_SERVER__HOST", "0.0.0.0")];
+    let settings = [
+        ("PHAGEN_SERVER__HOST", "0.0.0.0"),
+        ("PHAGEN_PLUGIN__SIGNATURE__DEFAULT", "off"),
+    ];
     let process = dir.spawn(&["serve", "--port", "0"], &settings);
     let error = process.wait(crate::process::PATIENCE).expect_failure();
     assert!(
-        error.contains("server.host") && error.contains("loopback"),
+        error.contains("plugin.signature") && error.contains("requires keys"),
         "{error}"
     );
 }

@@ -3,7 +3,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod access;
+mod audit;
 mod bad_input;
+mod cache;
 mod cancel;
 mod compare;
 mod document;
@@ -11,9 +14,11 @@ mod errors;
 mod events;
 mod feedback;
 mod legacy;
+mod limits;
 mod list;
 mod plugins;
 mod probes;
+mod retry;
 mod show;
 mod structure;
 mod submit;

@@ -20,7 +20,7 @@ pub(in crate::cli) struct RemoteArguments {
     /// A running host, such as `http://127.0.0.1:8000`; else `client.host`, else this machine.
     #[arg(long, value_name = "URL")]
     host: Option<String>,
-    /// An operator's key, as `phagen key new` prints it; else `client.key`.
+    /// A key that may `operate`, as `phagen key create` or `key new` prints it; else `client.key`.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 }
@@ -165,6 +165,16 @@ impl Remote {
         &self,
         request: RequestBuilder,
     ) -> Result<T> {
+        let (_, body) = self.answer(request).await?;
+        serde_json::from_slice(&body)
+            .context("the host's answer cannot be read: is it of another version?")
+    }
+
+    /// The same, as bytes.
+    pub(in crate::cli) async fn answer(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(StatusCode, Vec<u8>)> {
         let mut response = request.send().await.with_context(|| {
             format!(
                 "no host answers at {}: start one with `phagen serve`, or name another with `--host`",
@@ -186,8 +196,7 @@ impl Remote {
         if !status.is_success() {
             bail!("{}", refusal(status, &body));
         }
-        serde_json::from_slice(&body)
-            .context("the host's answer cannot be read: is it of another version?")
+        Ok((status, body))
     }
 
     pub(in crate::cli) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {

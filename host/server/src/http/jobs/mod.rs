@@ -4,6 +4,7 @@ mod cancel;
 mod compare;
 mod events;
 mod list;
+mod retry;
 mod show;
 mod structure;
 mod submit;
@@ -29,6 +30,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(compare::router())
         .merge(show::router())
         .merge(cancel::router())
+        .merge(retry::router())
         .merge(events::router())
         .merge(structure::router())
 }

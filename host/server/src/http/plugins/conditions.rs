@@ -13,8 +13,8 @@ use utoipa::IntoParams;
 
 use crate::{
     http::{
+        door::Operator,
         idempotency,
-        operator::Operator,
         problem::{Kind, Problem},
         state::App,
     },

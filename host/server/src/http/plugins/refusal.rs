@@ -15,10 +15,10 @@ pub(super) enum Refusals {
     /// The body is not JSON, or a parameter or header is invalid
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(ProblemBody),
-    /// No operator's key, or a wrong one
+    /// A key is needed, or this one is not let in
     #[response(status = 401, content_type = "application/problem+json")]
     NotAuthorized(ProblemBody),
-    /// A host without operators was called from another machine
+    /// The key lacks the scope `operate`; or a host without operators was called from another machine
     #[response(status = 403, content_type = "application/problem+json")]
     NotLocal(ProblemBody),
     /// No such version or slot

@@ -17,12 +17,15 @@ use phagen_store::NewVersion;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{RETRY_AFTER_SECONDS, plugin_name};
-use crate::http::{
-    body::{check_media_type, read_whole},
-    operator::Operator,
-    problem::{Kind, Problem, ProblemBody},
-    query::QueryParams,
-    state::App,
+use crate::{
+    causes,
+    http::{
+        body::{check_media_type, read_whole},
+        door::Operator,
+        problem::{Kind, Problem, ProblemBody},
+        query::QueryParams,
+        state::App,
+    },
 };
 
 const MEDIA_TYPE: &str = "application/wasm";
@@ -52,8 +55,8 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         (status = 200, description = "Stored before", body = PluginVersion, headers(
             ("Location" = String, description = "Address of the version"))),
         (status = 400, description = "The body broke off, or a parameter or header is invalid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No operator's key, or a wrong one", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "A host without operators was called from another machine", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "A key is needed, or this one is not let in", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks the scope `operate`; or a host without operators was called from another machine", body = ProblemBody, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "The component is too large", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "The body is not sent as WebAssembly", body = ProblemBody, content_type = "application/problem+json"),
@@ -133,21 +136,29 @@ fn minisig(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 /// Reads what the component says of itself, then keeps its bytes.
 async fn store(app: &App, bytes: Bytes, name: Option<PluginName>) -> Result<NewVersion, Problem> {
-    let blobs = Arc::clone(&app.blobs);
+    let given = bytes.clone();
     // A component of a language with a runtime has 18 MB: off the async threads.
     let read = tokio::task::spawn_blocking(move || {
-        let package = Package::read(&bytes).map_err(|error| refused(&error))?;
-        let version = described(package, name)?;
-        blobs.put(&bytes).map_err(|error| {
-            tracing::error!(%error, "component cannot be stored: {error}");
-            failed()
-        })?;
-        Ok(version)
+        let package = Package::read(&given).map_err(|error| refused(&error))?;
+        described(package, name)
     });
-    read.await.map_err(|error| {
+    let version = read.await.map_err(|error| {
         tracing::error!(%error, "reading a component was interrupted: {error}");
         failed()
-    })?
+    })??;
+    app.blobs.put(bytes).await.map_err(|error| {
+        let causes = causes::told(&error);
+        tracing::error!(error = %causes, "component cannot be stored: {error}");
+        if error.is_retriable() {
+            Problem::new(
+                Kind::StorageUnavailable,
+                "the object store did not answer, and nothing was stored; try again soon",
+            )
+        } else {
+            failed()
+        }
+    })?;
+    Ok(version)
 }
 
 fn refused(error: &PackageError) -> Problem {

@@ -15,6 +15,7 @@ pub(in crate::http) enum Kind {
     IdempotencyKeyReused,
     JobNotFound,
     JobFinished,
+    JobNotRetryable,
     JobNotSucceeded,
     NoStructure,
     RouteNotFound,
@@ -30,6 +31,9 @@ pub(in crate::http) enum Kind {
     PublisherKeyExists,
     NotAuthorized,
     NotLocal,
+    MissingScope,
+    RateLimited,
+    Overloaded,
     GenerationMoved,
     VersionMoved,
     VersionNotChecked,
@@ -38,6 +42,7 @@ pub(in crate::http) enum Kind {
     TrialShort,
     Timeout,
     Unavailable,
+    StorageUnavailable,
     Internal,
 }
 
@@ -55,6 +60,7 @@ impl Kind {
             Self::IdempotencyKeyReused => "idempotency-key-reused",
             Self::JobNotFound => "job-not-found",
             Self::JobFinished => "job-finished",
+            Self::JobNotRetryable => "job-not-retryable",
             Self::JobNotSucceeded => "job-not-succeeded",
             Self::NoStructure => "no-structure",
             Self::RouteNotFound => "route-not-found",
@@ -70,6 +76,9 @@ impl Kind {
             Self::PublisherKeyExists => "publisher-key-exists",
             Self::NotAuthorized => "not-authorized",
             Self::NotLocal => "not-local",
+            Self::MissingScope => "missing-scope",
+            Self::RateLimited => "rate-limited",
+            Self::Overloaded => "overloaded",
             Self::GenerationMoved => "generation-moved",
             Self::VersionMoved => "version-moved",
             Self::VersionNotChecked => "version-not-checked",
@@ -78,6 +87,7 @@ impl Kind {
             Self::TrialShort => "trial-short",
             Self::Timeout => "timeout",
             Self::Unavailable => "unavailable",
+            Self::StorageUnavailable => "storage-unavailable",
             Self::Internal => "internal",
         }
     }
@@ -102,6 +112,7 @@ impl Kind {
             | Self::TrialNotFound
             | Self::PublisherKeyNotFound => StatusCode::NOT_FOUND,
             Self::JobFinished
+            | Self::JobNotRetryable
             | Self::JobNotSucceeded
             | Self::PublisherKeyExists
             | Self::VersionMoved
@@ -110,11 +121,15 @@ impl Kind {
             | Self::MoveRefused
             | Self::TrialShort => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooManyStreams | Self::TooManyUploads | Self::Timeout | Self::Unavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::TooManyStreams
+            | Self::TooManyUploads
+            | Self::Overloaded
+            | Self::Timeout
+            | Self::Unavailable
+            | Self::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::NotAuthorized => StatusCode::UNAUTHORIZED,
-            Self::NotLocal => StatusCode::FORBIDDEN,
+            Self::NotLocal | Self::MissingScope => StatusCode::FORBIDDEN,
             Self::GenerationMoved => StatusCode::PRECONDITION_FAILED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -132,6 +147,7 @@ impl Kind {
             Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
             Self::JobNotFound => "The job does not exist",
             Self::JobFinished => "The job has already finished",
+            Self::JobNotRetryable => "The job has not come to nothing",
             Self::JobNotSucceeded => "The job has no result",
             Self::NoStructure => "The molecule has no structure",
             Self::RouteNotFound => "Nothing is served here",
@@ -145,8 +161,11 @@ impl Kind {
             Self::TrialNotFound => "The version is not on trial",
             Self::PublisherKeyNotFound => "The publisher key does not exist",
             Self::PublisherKeyExists => "The name belongs to another publisher key",
-            Self::NotAuthorized => "Only an operator may do this",
+            Self::NotAuthorized => "A key is needed, or this one is not let in",
             Self::NotLocal => "Only a caller on the same machine may do this",
+            Self::MissingScope => "The key does not allow this",
+            Self::RateLimited => "This caller asks too often",
+            Self::Overloaded => "Too many requests are under way",
             Self::GenerationMoved => "The slot has changed meanwhile",
             Self::VersionMoved => "The version has changed meanwhile",
             Self::VersionNotChecked => "The version is still being checked",
@@ -155,6 +174,7 @@ impl Kind {
             Self::TrialShort => "The trial does not pass",
             Self::Timeout => "The request took too long",
             Self::Unavailable => "The database does not answer",
+            Self::StorageUnavailable => "The object store does not answer",
             Self::Internal => "The server failed",
         }
     }

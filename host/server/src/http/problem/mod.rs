@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use phagen_domain::job::JobId;
-use phagen_store::StoreError;
+use phagen_store::{Scope, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,9 +45,12 @@ pub(super) struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     retry_after_seconds: Option<u32>,
+    /// What the challenge says besides its realm (RFC 6750).
+    challenge: Option<String>,
 }
 
 impl Problem {
+    const REALM: &str = "Bearer realm=\"phagen\"";
     /// Field errors that one answer lists.
     pub(super) const MAX_ERRORS: usize = 20;
     /// Characters of one message, since some repeat what the caller sent.
@@ -61,6 +64,7 @@ impl Problem {
             detail: clipped(detail.into()),
             errors: Vec::new(),
             retry_after_seconds: None,
+            challenge: None,
         }
     }
 
@@ -75,6 +79,7 @@ impl Problem {
             detail,
             errors,
             retry_after_seconds: None,
+            challenge: None,
         }
     }
 
@@ -82,6 +87,23 @@ impl Problem {
     pub(super) fn after_seconds(mut self, seconds: u32) -> Self {
         self.retry_after_seconds = Some(seconds);
         self
+    }
+
+    /// Says that a key was given, and that another may be let in.
+    pub(super) fn with_wrong_token(mut self) -> Self {
+        self.challenge = Some("error=\"invalid_token\"".to_owned());
+        self
+    }
+
+    pub(super) fn missing_scope(scope: Scope) -> Self {
+        let mut problem = Self::new(
+            Kind::MissingScope,
+            format!(
+                "this key lacks the scope `{scope}`; `phagen key create NAME --scope {scope}` makes one that has it"
+            ),
+        );
+        problem.challenge = Some(format!("error=\"insufficient_scope\", scope=\"{scope}\""));
+        problem
     }
 
     pub(super) fn of_field(
@@ -154,11 +176,15 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_seconds.or(usual) {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"operators\""),
-            );
+        let challenge = match &self.challenge {
+            Some(error) => HeaderValue::try_from(format!("{}, {error}", Self::REALM)).ok(),
+            None if status == StatusCode::UNAUTHORIZED => {
+                Some(HeaderValue::from_static(Self::REALM))
+            }
+            None => None,
+        };
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }
@@ -170,6 +196,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::UnknownJob(id) => Self::job_not_found(id),
             StoreError::AlreadyFinished { .. } => Self::new(Kind::JobFinished, error.to_string()),
+            StoreError::NotRetryable { .. } => Self::new(Kind::JobNotRetryable, error.to_string()),
             StoreError::KeyReused(_) => Self::new(
                 Kind::IdempotencyKeyReused,
                 "the key was used with another body; use a new key for a new request",
