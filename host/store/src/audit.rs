@@ -31,7 +31,7 @@ pub struct AuditRow {
     pub subject: String,
     /// Of what it changed to, as [`AuditChange`] writes it.
     pub digest: Digest,
-    /// Hash of the row before; that of the first is [`AuditHead::EMPTY`]'s.
+    /// Hash of the row before; of the first, that of [`AuditHead::empty`].
     pub previous: Digest,
     pub hash: Digest,
 }
