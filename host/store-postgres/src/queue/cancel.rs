@@ -3,10 +3,8 @@
 use phagen_domain::job::{JobId, JobStatus};
 use phagen_store::{CancelOutcome, StoreError};
 
-use crate::{
-    PostgresStore,
-    row::{corrupt, failed},
-};
+use super::state;
+use crate::{PostgresStore, row::failed};
 
 const CANCEL: &str = "
 with moved as (
@@ -24,33 +22,23 @@ with moved as (
 )
 select state from moved";
 
-const FIND_STATE: &str = "
-select state from job where id = $1";
-
 pub(super) async fn cancel(store: &PostgresStore, id: JobId) -> Result<CancelOutcome, StoreError> {
     const TRIED: &str = "cancel a job";
-    let ask = async |statement| -> Result<Option<String>, StoreError> {
-        sqlx::query_scalar(statement)
+    loop {
+        let moved: Option<String> = sqlx::query_scalar(CANCEL)
             .bind(id.0)
             .fetch_optional(&store.pool)
             .await
-            .map_err(failed(TRIED))
-    };
-    loop {
-        match ask(CANCEL).await?.as_deref() {
+            .map_err(failed(TRIED))?;
+        match moved.as_deref() {
             Some("cancelled") => return Ok(CancelOutcome::Cancelled),
             Some(_) => return Ok(CancelOutcome::Requested),
             None => {}
         }
-        let state = ask(FIND_STATE).await?;
-        let Some(state) = state else {
-            return Err(StoreError::UnknownJob(id));
-        };
-        match JobStatus::from_name(&state) {
+        match state::find(store, id, TRIED).await? {
             // It had ended, and was taken up again between the two looks.
-            Some(JobStatus::Queued | JobStatus::Running) => {}
-            Some(status) => return Err(StoreError::AlreadyFinished { id, status }),
-            None => return Err(corrupt("job", format!("`{state}` is not a state"))),
+            JobStatus::Queued | JobStatus::Running => {}
+            status => return Err(StoreError::AlreadyFinished { id, status }),
         }
     }
 }

@@ -10,6 +10,7 @@ mod lease;
 mod listing;
 mod reap;
 mod retry;
+mod state;
 
 use std::time::Duration;
 

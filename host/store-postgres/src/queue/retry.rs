@@ -3,10 +3,8 @@
 use phagen_domain::job::{JobId, JobStatus};
 use phagen_store::StoreError;
 
-use crate::{
-    PostgresStore,
-    row::{corrupt, failed},
-};
+use super::state;
+use crate::{PostgresStore, row::failed};
 
 const RETRY: &str = "
 with moved as (
@@ -23,27 +21,21 @@ with moved as (
 )
 select 'queued' from moved";
 
-const FIND_STATE: &str = "
-select state from job where id = $1";
-
 pub(super) async fn retry(store: &PostgresStore, id: JobId) -> Result<(), StoreError> {
-    let ask = async |statement| -> Result<Option<String>, StoreError> {
-        sqlx::query_scalar(statement)
+    const TRIED: &str = "queue a job again";
+    loop {
+        let moved = sqlx::query(RETRY)
             .bind(id.0)
             .fetch_optional(&store.pool)
             .await
-            .map_err(failed("queue a job again"))
-    };
-    loop {
-        if ask(RETRY).await?.is_some() {
+            .map_err(failed(TRIED))?;
+        if moved.is_some() {
             return Ok(());
         }
-        let state = ask(FIND_STATE).await?.ok_or(StoreError::UnknownJob(id))?;
-        match JobStatus::from_name(&state) {
+        match state::find(store, id, TRIED).await? {
             // It ended between the two looks.
-            Some(JobStatus::Failed | JobStatus::Cancelled) => {}
-            Some(status) => return Err(StoreError::NotRetryable { id, status }),
-            None => return Err(corrupt("job", format!("`{state}` is not a state"))),
+            JobStatus::Failed | JobStatus::Cancelled => {}
+            status => return Err(StoreError::NotRetryable { id, status }),
         }
     }
 }

@@ -4,11 +4,8 @@ use phagen_domain::job::{JobId, JobStatus};
 use phagen_store::{CancelOutcome, StoreError};
 use serde_json::json;
 
-use super::event;
-use crate::{
-    SqliteStore,
-    row::{corrupt, failed},
-};
+use super::{event, state};
+use crate::{SqliteStore, row::failed};
 
 const CANCEL: &str = "
 update job set
@@ -17,9 +14,6 @@ update job set
     cancel_requested_at = coalesce(cancel_requested_at, (select now from clock))
 where id = ?1 and state in ('queued', 'running')
 returning state, attempt";
-
-const FIND_STATE: &str = "
-select state from job where id = ?1";
 
 pub(super) async fn cancel(store: &SqliteStore, id: JobId) -> Result<CancelOutcome, StoreError> {
     const TRIED: &str = "cancel a job";
@@ -38,22 +32,10 @@ pub(super) async fn cancel(store: &SqliteStore, id: JobId) -> Result<CancelOutco
         }
         Some(_) => CancelOutcome::Requested,
         None => {
-            let state: Option<String> = sqlx::query_scalar(FIND_STATE)
-                .bind(&job_id)
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(failed(TRIED))?;
-            return Err(why_not(id, state.as_deref()));
+            let status = state::find(&mut transaction, id, TRIED).await?;
+            return Err(StoreError::AlreadyFinished { id, status });
         }
     };
     transaction.commit().await.map_err(failed(TRIED))?;
     Ok(outcome)
-}
-
-fn why_not(id: JobId, state: Option<&str>) -> StoreError {
-    match state.map(|name| (name, JobStatus::from_name(name))) {
-        None => StoreError::UnknownJob(id),
-        Some((_, Some(status))) => StoreError::AlreadyFinished { id, status },
-        Some((name, None)) => corrupt("job", format!("`{name}` is not a state")),
-    }
 }

@@ -9,6 +9,7 @@ mod lease;
 mod listing;
 mod reap;
 mod retry;
+mod state;
 
 use std::time::Duration;
 

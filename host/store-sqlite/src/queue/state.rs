@@ -1,0 +1,25 @@
+//! The state that a job is in, for whoever was turned away by it.
+
+use phagen_domain::job::{JobId, JobStatus};
+use phagen_store::StoreError;
+use sqlx::SqliteConnection;
+
+use crate::row::{corrupt, failed};
+
+const FIND_STATE: &str = "
+select state from job where id = ?1";
+
+/// Within the transaction that was turned away.
+pub(super) async fn find(
+    transaction: &mut SqliteConnection,
+    id: JobId,
+    tried: &'static str,
+) -> Result<JobStatus, StoreError> {
+    let state: Option<String> = sqlx::query_scalar(FIND_STATE)
+        .bind(id.to_string())
+        .fetch_optional(transaction)
+        .await
+        .map_err(failed(tried))?;
+    let state = state.ok_or(StoreError::UnknownJob(id))?;
+    JobStatus::from_name(&state).ok_or_else(|| corrupt("job", format!("`{state}` is not a state")))
+}
