@@ -5,7 +5,7 @@ use std::{
     fs::{self, OpenOptions},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use phagen_store::StoreError;
@@ -14,11 +14,15 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::time::sleep;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Between two tries of what SQLite itself does not wait with.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long a call waits for a free connection of this process.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,21 +45,36 @@ pub(crate) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreE
         .synchronous(SqliteSynchronous::Normal)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
-    let writer = pool()
-        .max_connections(1)
-        .connect_with(options.clone())
+    let writer = connect(1, &options)
         .await
         .map_err(|err| unusable(with_causes(&err)))?;
     if let Err(err) = migrate(&writer, path).await {
         writer.close().await;
         return Err(err);
     }
-    let readers = pool()
-        .max_connections(N_READERS)
-        .connect_with(options.pragma("query_only", "on"))
+    let readers = connect(N_READERS, &options.pragma("query_only", "on"))
         .await
         .map_err(|err| unusable(with_causes(&err)))?;
     Ok((writer, readers))
+}
+
+/// Turning a new database to its write-ahead log is the one thing that SQLite does not wait with while
+/// another process does the same.
+async fn connect(n: u32, options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let connected = pool().max_connections(n).connect_with(options.clone());
+        match connected.await {
+            Err(err) if is_busy(&err) && Instant::now() < deadline => sleep(BUSY_PAUSE).await,
+            connected => return connected,
+        }
+    }
+}
+
+fn is_busy(err: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: &str = "5";
+    let database = err.as_database_error();
+    database.is_some_and(|err| err.code().as_deref() == Some(SQLITE_BUSY))
 }
 
 /// Connections live as long as the pool and are not probed before use: they lead to a file, and
