@@ -78,7 +78,6 @@ async fn no_job_fails_while_versions_are_swapped() {
         let answer = server.post(&path, &in_slot("reranker")).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
-    let mut served = std::collections::BTreeSet::new();
     for job in jobs {
         let result = server.result_of(job).await;
         assert!(!result.degraded, "{:?}", result.warnings);
@@ -89,12 +88,14 @@ async fn no_job_fails_while_versions_are_swapped() {
             named.map(|slot| slot.plugin_digest),
             Some(reranked_by(&result))
         );
-        served.insert(reranked_by(&result));
     }
-    assert!(
-        digests.iter().all(|digest| served.contains(digest)),
-        "both served: {served:?}"
-    );
+    // Which of the swaps above a job saw is chance; that each version does serve is not.
+    for digest in digests {
+        server
+            .moves(RERANKER, digest, "activate", &in_slot("reranker"))
+            .await;
+        assert_eq!(reranked_by(&server.analyse("aspirin").await), digest);
+    }
 }
 
 #[tokio::test]
