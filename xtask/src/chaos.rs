@@ -1,4 +1,4 @@
-//! The figures of `docs/reliability.md`: what holds while processes are killed.
+//! The figures of `docs/reliability.md`: what holds while the machine fails.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::{
     shell::{self, Workspace},
 };
 
-/// `extra` goes to the run: the engines to run on.
+/// `extra` goes to the run: engines, or faults by their names.
 pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
     demo::build(workspace)?;
     guests::build_unruly(workspace)?;

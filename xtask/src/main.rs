@@ -6,6 +6,8 @@ mod chaos;
 mod demo;
 mod guests;
 mod languages;
+mod manifests;
+mod python;
 mod services;
 mod share;
 mod shell;
@@ -23,7 +25,8 @@ usage: cargo xtask <chore>
 
   demo       build everything, index the bundled corpus, analyse aspirin, print the report
   test       build everything and run every test
-  chaos      kill workers while they work, on SQLite and on Postgres, and tell what held
+  chaos      kill, stop and starve what works, on SQLite and on Postgres, and tell what held
+             (`chaos postgres`, `chaos clock-off`: those alone)
   bench      measure the speed figures of docs/benchmarks.md
   guests     build the plugins and lay out the share folder
   services   start the servers that the tests talk to, then run a command with their addresses

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
-    guests, languages,
+    guests, languages, manifests,
     services::{Durability, Services},
     share,
     shell::{self, Workspace, say},
@@ -36,6 +36,7 @@ pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
 
 fn run_nextest(workspace: &Workspace, extra: &[String]) -> Result<()> {
     let nextest = tools::nextest(workspace)?;
+    let tools = manifests::tools(workspace)?;
     // Until the end of the run: dropped, they are stopped.
     let services = Services::start(workspace, Durability::Off)?;
     let mut command = Command::new(nextest);
@@ -46,6 +47,7 @@ fn run_nextest(workspace: &Workspace, extra: &[String]) -> Result<()> {
         .env("PHAGEN_TEST_GUESTS", workspace.components())
         .env("PHAGEN_TEST_LANGUAGES", languages::folder(workspace))
         .env("CARGO_TARGET_DIR", &workspace.target)
-        .envs(services.addresses());
+        .envs(services.addresses())
+        .envs(tools);
     shell::run(&mut command)
 }

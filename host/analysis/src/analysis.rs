@@ -18,11 +18,12 @@ use phagen_domain::{
 use phagen_plugin::{ActiveSlot, CONTRACT, SlotSet, WASMTIME_VERSION};
 
 use crate::{
+    asked::Asked,
     assess::{self, RULE_SET},
     claims::{Sources, kept},
     drug_list::DrugList,
     error::AnalysisError,
-    gather::{self, Asked, gather},
+    gather::{self, gather},
     mapping::map,
     merge::merge,
     names::Names,
@@ -31,6 +32,7 @@ use crate::{
     rerank::{Ranked, rerank},
     resolve::resolve,
     suggest::{self, suggest},
+    turn::{SourceLimits, Turns},
     unite::United,
     vocabulary::MeshVocabulary,
 };
@@ -49,12 +51,15 @@ pub struct AnalysisParts {
 pub struct AnalysisSettings {
     /// Longest wait for one source, all its pages together.
     pub source_deadline: Duration,
+    /// How often and how many at once sources are asked by this process.
+    pub source_limits: SourceLimits,
 }
 
 impl Default for AnalysisSettings {
     fn default() -> Self {
         Self {
             source_deadline: Duration::from_secs(20),
+            source_limits: SourceLimits::default(),
         }
     }
 }
@@ -80,11 +85,13 @@ impl From<u64> for CorpusState {
 /// Runs analyses. Dropping the future of [`Analysis::run`] cancels it.
 pub struct Analysis {
     parts: AnalysisParts,
+    turns: Arc<Turns>,
 }
 
 impl Analysis {
     pub fn new(parts: AnalysisParts) -> Self {
-        Self { parts }
+        let turns = Arc::new(Turns::new(parts.settings.source_limits.clone()));
+        Self { parts, turns }
     }
 
     /// The same with a cache that neither keeps nor answers: every call is made.
@@ -95,6 +102,8 @@ impl Analysis {
                 cache: Arc::new(Cache::off()),
                 ..self.parts.clone()
             },
+            // What the sources bear is not more for that.
+            turns: Arc::clone(&self.turns),
         }
     }
 
@@ -114,6 +123,7 @@ impl Analysis {
         let started = Instant::now();
         let mut walk = Walk {
             parts: &self.parts,
+            turns: &self.turns,
             progress,
             timings: BTreeMap::new(),
         };
@@ -128,6 +138,7 @@ impl Analysis {
 /// One job on its way.
 struct Walk<'a> {
     parts: &'a AnalysisParts,
+    turns: &'a Arc<Turns>,
     progress: &'a dyn ProgressSink,
     timings: BTreeMap<String, f64>,
 }
@@ -158,6 +169,7 @@ impl Walk<'_> {
             limit: request.limit,
             deadline: parts.settings.source_deadline,
             corpus,
+            turns: self.turns,
         };
         let wanted = request.sources.as_deref();
         let asked = gather(&asking, &slots.sources, wanted, &parts.cache).await?;
@@ -190,7 +202,7 @@ impl Walk<'_> {
             Stage::Assess,
             format!("{} findings", mapped.findings.findings().len()),
         );
-        let versions = self.versions(slots, corpus.generation);
+        let versions = self.versions(slots, corpus);
         let mut result = gathered(molecule, as_of, &asked, ranked, versions);
         result.warnings.extend(mapped.warnings);
         result.degraded = !result.warnings.is_empty();
@@ -244,7 +256,7 @@ impl Walk<'_> {
             .insert(stage.as_str().to_owned(), milliseconds(begun));
     }
 
-    fn versions(&self, slots: &SlotSet, corpus_generation: u64) -> Versions {
+    fn versions(&self, slots: &SlotSet, corpus: CorpusState) -> Versions {
         Versions {
             phagen: self.parts.phagen_version.clone(),
             wasmtime: WASMTIME_VERSION.to_owned(),
@@ -252,7 +264,8 @@ impl Walk<'_> {
             rule_set: RULE_SET.to_owned(),
             vocabulary_digest: self.parts.vocabulary.digest(),
             drug_list_digest: self.parts.drugs.digest(),
-            corpus_generation,
+            corpus_generation: corpus.generation,
+            corpus_digest: corpus.digest,
             slots: slots.iter().map(version).collect(),
         }
     }

@@ -2,28 +2,29 @@
 //! cache. A source that fails is listed and costs the job nothing else. What does not name the
 //! molecule is left out here, so that no later step sees it.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use phagen_cache::{Cache, CacheKey, Cached};
+use phagen_cache::{Cache, CacheKey};
 use phagen_domain::{
     digest::Digest,
     evidence::{Candidate, Signal},
     plugin::SlotName,
     query::Query,
-    result::{SourceReport, SourceStatus, Stale, StaleReason},
 };
 use phagen_plugin::{ActiveSlot, PluginError};
 use serde::{Deserialize, Serialize};
-use tracing::warn;
+use tokio::time::Instant;
 
 use crate::{
-    analysis::CorpusState, error::AnalysisError, names::Names, page, sketch::Sketch,
+    analysis::CorpusState,
+    asked::{Asked, SourceAnswer},
+    error::AnalysisError,
+    names::Names,
+    page::{self, Asking},
+    sketch::Sketch,
     stand_in::StandIn,
+    turn::Turns,
 };
 
 /// Most pages read of one source's answer.
@@ -43,6 +44,7 @@ pub(crate) struct Request<'a> {
     pub limit: u32,
     pub deadline: Duration,
     pub corpus: CorpusState,
+    pub turns: &'a Arc<Turns>,
 }
 
 /// What one source answered, cleared of what does not name the molecule. This is what is cached.
@@ -62,13 +64,6 @@ pub(crate) struct Found {
     pub digest: Digest,
     /// Of the whole text as it came.
     pub sketch: Sketch,
-}
-
-/// One source after it was asked, or not.
-pub(crate) struct Asked<'a> {
-    pub slot: &'a ActiveSlot,
-    pub answer: Option<Arc<Answer>>,
-    pub report: SourceReport,
 }
 
 /// Asks the sources that `wanted` names, or all, and reports on every one, in the set's order.
@@ -132,8 +127,6 @@ async fn ask<'a>(
     }
 }
 
-type SourceAnswer = Result<Cached<Answer>, Arc<PluginError>>;
-
 async fn answer_of(
     request: &Request<'_>,
     source: &ActiveSlot,
@@ -152,8 +145,15 @@ async fn answer_of(
     let load = || {
         let (query, names) = (request.query.clone(), request.names.clone());
         let (source, limit, deadline) = (source.clone(), request.limit, request.deadline);
+        let turns = Arc::clone(request.turns);
         async move {
-            tokio::time::timeout(deadline, read_pages(&query, &names, limit, &source))
+            let until = Instant::now() + deadline;
+            let asking = Asking {
+                source: &source,
+                turns: &turns,
+                until,
+            };
+            tokio::time::timeout_at(until, read_pages(&query, &names, limit, &asking))
                 .await
                 .unwrap_or(Err(PluginError::Timeout {
                     call: "search",
@@ -169,7 +169,7 @@ async fn read_pages(
     query: &Query,
     names: &Names,
     limit: u32,
-    source: &ActiveSlot,
+    asking: &Asking<'_>,
 ) -> Result<Answer, PluginError> {
     let n_wanted = limit.saturating_mul(CANDIDATES_PER_KEPT);
     let mut answer = Answer {
@@ -181,7 +181,7 @@ async fn read_pages(
     let mut cursor: Option<String> = None;
     for _ in 0..MAX_PAGES {
         let limit = n_wanted.min(MAX_PAGE_CANDIDATES);
-        let page = page::read(query, source, limit, cursor.as_deref()).await?;
+        let page = page::read(query, asking, limit, cursor.as_deref()).await?;
         for candidate in page.candidates {
             if !seen.insert(candidate.evidence.evidence_id.clone()) {
                 continue;
@@ -233,85 +233,4 @@ fn on_topic(mut candidate: Candidate, names: &Names, rank: u32) -> Option<Found>
 )]
 pub(crate) fn as_f32(rank: u32) -> f32 {
     rank as f32
-}
-
-impl<'a> Asked<'a> {
-    fn not_asked(slot: &'a ActiveSlot) -> Self {
-        Self {
-            slot,
-            answer: None,
-            report: report(slot, SourceStatus::NotAsked),
-        }
-    }
-
-    fn answered(slot: &'a ActiveSlot, answer: SourceAnswer, took: Duration) -> Self {
-        let milliseconds = took.as_secs_f64() * 1_000.0;
-        match answer {
-            Ok(Cached {
-                value,
-                cached,
-                stale,
-            }) => {
-                let status = if value.n_returned == 0 {
-                    SourceStatus::Empty
-                } else {
-                    SourceStatus::Found
-                };
-                let report = SourceReport {
-                    n_returned: value.n_returned,
-                    n_off_topic: value.n_off_topic,
-                    milliseconds,
-                    cached,
-                    stale,
-                    error: stale.and_then(|stale| stale_warning(slot, stale)),
-                    ..report(slot, status)
-                };
-                Self {
-                    slot,
-                    answer: Some(value),
-                    report,
-                }
-            }
-            Err(error) => {
-                let name = &slot.slot;
-                warn!(slot = %name, error = %error, "source `{name}` failed; the job goes on");
-                Self {
-                    slot,
-                    answer: None,
-                    report: SourceReport {
-                        milliseconds,
-                        error: Some(error.to_string()),
-                        ..report(slot, SourceStatus::Failed)
-                    },
-                }
-            }
-        }
-    }
-}
-
-/// What a reader of the result has to know of an answer that could not be renewed.
-fn stale_warning(slot: &ActiveSlot, stale: Stale) -> Option<String> {
-    (stale.reason == StaleReason::LoadFailed).then(|| {
-        format!(
-            "the source `{}` failed when it was asked again, and what it answered at {} stands in",
-            slot.slot,
-            stale.made_at.format("%Y-%m-%d %H:%M UTC"),
-        )
-    })
-}
-
-fn report(slot: &ActiveSlot, status: SourceStatus) -> SourceReport {
-    SourceReport {
-        slot: slot.slot.clone(),
-        plugin: slot.activation.plugin.clone(),
-        plugin_digest: slot.activation.plugin_digest,
-        status,
-        n_returned: 0,
-        n_off_topic: 0,
-        n_kept: 0,
-        milliseconds: 0.0,
-        cached: false,
-        stale: None,
-        error: None,
-    }
 }

@@ -5,6 +5,7 @@
 //! never serves, and never invents: a molecule nobody knows ends with no evidence and says so.
 
 mod analysis;
+mod asked;
 mod assess;
 mod claims;
 mod drug_list;
@@ -26,6 +27,8 @@ mod sketch;
 mod stand_in;
 mod structure;
 mod suggest;
+mod turn;
+mod unanswered;
 mod unite;
 mod vocabulary;
 
@@ -37,4 +40,6 @@ pub use progress::{NoProgress, ProgressSink};
 pub use quote_lock::strike_broken_quotes;
 pub use read::ListError;
 pub use structure::{SmilesError, Structure, check_smiles, structure_svg};
+pub use turn::{SourceLimit, SourceLimits};
+pub use unanswered::{Unanswered, unanswered};
 pub use vocabulary::MeshVocabulary;

@@ -10,7 +10,8 @@ use phagen_domain::{
 };
 
 use crate::{
-    gather::{Asked, Found, as_f32},
+    asked::Asked,
+    gather::{Found, as_f32},
     sketch::Sketch,
 };
 

@@ -305,6 +305,7 @@ pub(crate) mod tests {
                 vocabulary_digest: digest,
                 drug_list_digest: digest,
                 corpus_generation: 0,
+                corpus_digest: None,
                 slots: vec![],
             },
             recording: None,

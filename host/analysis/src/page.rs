@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use phagen_domain::{evidence::Page, query::Query};
 use phagen_plugin::{ActiveSlot, PluginError};
+use tokio::time::Instant;
+
+use crate::turn::Turns;
 
 /// Further attempts at one page whose failure says that it may heal.
 const MAX_RETRIES: u32 = 2;
@@ -12,22 +15,36 @@ const MAX_RETRIES: u32 = 2;
 /// Wait before the first of them, unless the guest asks for another; doubles for the second.
 const RETRY_BASE: Duration = Duration::from_millis(100);
 
-/// One page, asked for again when the failure may heal. The source's deadline ends it all.
+/// Whom pages are asked of, when, and until when.
+pub(crate) struct Asking<'a> {
+    pub source: &'a ActiveSlot,
+    pub turns: &'a Turns,
+    pub until: Instant,
+}
+
+/// One page, asked for again when the failure may heal in time. Each call waits for its turn.
 pub(crate) async fn read(
     query: &Query,
-    source: &ActiveSlot,
+    asking: &Asking<'_>,
     limit: u32,
     cursor: Option<&str>,
 ) -> Result<Page, PluginError> {
+    let source = asking.source;
     let mut n_retries = 0;
     loop {
+        let turn = asking.turns.take(&source.slot).await?;
         let error = match source.search(query, limit, cursor).await {
             Ok(page) => return Ok(page),
             Err(error) => error,
         };
+        drop(turn);
         let Some(wait) = wait_before_retry(&error, n_retries) else {
             return Err(error);
         };
+        if Instant::now() + wait >= asking.until {
+            // It says more than a deadline would, and how long it wants to be left alone.
+            return Err(error);
+        }
         tokio::time::sleep(wait).await;
         n_retries += 1;
     }

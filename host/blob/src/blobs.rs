@@ -125,22 +125,52 @@ impl Blobs {
 
     /// The bytes of a blob, checked against its digest; none if nobody has them.
     pub async fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, BlobError> {
+        let (found, place) = self.find(digest).await;
+        let outcome = match &found {
+            Ok(Some(_)) => place,
+            Ok(None) => "missing",
+            Err(_) => "failed",
+        };
+        metrics::counter!("phagen_blob_reads_total", "outcome" => outcome).increment(1);
+        found
+    }
+
+    /// The same, and where it was looked for last.
+    async fn find(&self, digest: &Digest) -> (Result<Option<Vec<u8>>, BlobError>, &'static str) {
         let here = self.here(*digest).await;
         let Some(shared) = &self.shared else {
-            return here;
+            return (here, "folder");
         };
         match here {
-            Ok(Some(bytes)) => return Ok(Some(bytes)),
+            Ok(Some(bytes)) => return (Ok(Some(bytes)), "folder"),
             Ok(None) => {}
             // A copy went bad, or a disk: the bucket has another.
             Err(error) => tracing::warn!(%error, "{error}; fetched anew"),
         }
-        let Some(bytes) = shared.bucket.get(digest).await? else {
-            return Ok(None);
+        let fetched = match shared.bucket.get(digest).await {
+            Ok(Some(bytes)) => {
+                let bytes = Bytes::from(bytes);
+                self.keep(shared, *digest, bytes.clone()).await;
+                Ok(Some(bytes.into()))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
         };
-        let bytes = Bytes::from(bytes);
-        self.keep(shared, *digest, bytes.clone()).await;
-        Ok(Some(bytes.into()))
+        (fetched, "bucket")
+    }
+
+    /// Deletes a blob, in the bucket first. For whoever knows that nothing names it any more; one
+    /// that is not there is as good as deleted.
+    pub async fn delete(&self, digest: &Digest) -> Result<(), BlobError> {
+        if let Some(bucket) = self.bucket() {
+            bucket.delete(digest).await?;
+        }
+        let digest = *digest;
+        self.folder(move |folder| folder.delete(&digest)).await
+    }
+
+    pub(crate) fn bucket(&self) -> Option<&Bucket> {
+        self.shared.as_ref().map(|shared| &shared.bucket)
     }
 
     async fn here(&self, digest: Digest) -> Result<Option<Vec<u8>>, BlobError> {
@@ -179,7 +209,7 @@ impl Blobs {
     }
 
     /// Off the async threads.
-    async fn folder<T: Send + 'static>(
+    pub(crate) async fn folder<T: Send + 'static>(
         &self,
         work: impl FnOnce(&BlobFolder) -> Result<T, BlobError> + Send + 'static,
     ) -> Result<T, BlobError> {
@@ -188,7 +218,7 @@ impl Blobs {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
 ) -> Result<T, BlobError> {
     spawn_blocking(work)

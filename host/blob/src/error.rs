@@ -20,6 +20,17 @@ pub enum BlobError {
     },
     #[error("a blob of {size_bytes} bytes is over the limit of {MAX_BLOB_BYTES} bytes")]
     TooLarge { size_bytes: u64 },
+    #[error("blob `{0}` is not among the stored blobs")]
+    Missing(Digest),
+    #[error(
+        "could not {tried} `{}`: its disk is full; make room there and try again", path.display()
+    )]
+    DiskFull {
+        tried: &'static str,
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
     #[error("could not {tried} `{}`", path.display())]
     Io {
         tried: &'static str,

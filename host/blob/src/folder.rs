@@ -89,6 +89,16 @@ impl BlobFolder {
             .map_err(io_error("look for the blob", &path))
     }
 
+    pub(crate) fn delete(&self, digest: &Digest) -> Result<(), BlobError> {
+        let path = self.path_of(digest);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(io_error("delete the blob", &path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Notes that a blob was used just now. Best effort: it only says which blobs may go first.
     pub(crate) fn touch(&self, digest: &Digest) {
         let touched =
@@ -139,7 +149,12 @@ fn make_folder(path: &Path) -> Result<(), BlobError> {
 
 pub(crate) fn io_error(tried: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BlobError {
     let path = path.to_owned();
-    move |cause| BlobError::Io { tried, path, cause }
+    move |cause| match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            BlobError::DiskFull { tried, path, cause }
+        }
+        _ => BlobError::Io { tried, path, cause },
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Bytes by digest: components, artifacts, recordings. A folder on this machine; where many machines
+//! Bytes by digest: components, artifacts, recordings, pieces of the corpus index. A folder on this machine; where many machines
 //! serve as one, a bucket that they share, with the folder as its cache.
 //!
 //! A blob appears under its digest whole or not at all, never changes, and is checked against its
@@ -6,13 +6,16 @@
 
 mod blobs;
 mod bucket;
+mod checked;
 mod error;
+mod files;
 mod folder;
 mod prune;
 
 pub use blobs::Blobs;
-pub use bucket::{AddressStyle, Bucket, BucketAddress, BucketSettings, Credentials};
+pub use bucket::{AddressStyle, Bucket, BucketAddress, BucketSettings, Credentials, PlainHttp};
 pub use error::BlobError;
+pub use files::{MAX_PIECE_BYTES, Piece, StoredFile};
 pub use folder::BlobFolder;
 
 /// The largest blob. A compiled guest takes a few MiB; more than this is a mistake or an attack.

@@ -21,6 +21,9 @@ const N: u32 = 5_000;
 /// About what a source answers.
 const VALUE_BYTES: usize = 50_000;
 
+/// As the host has it unless its operator says otherwise (`cache.redis_patience_milliseconds`).
+const PATIENCE: Duration = Duration::from_millis(3);
+
 struct SystemClock;
 
 impl Clock for SystemClock {
@@ -65,7 +68,12 @@ async fn outage(prefix: &str, signal: Signal, what: &str) -> Result<()> {
         .arg(port.to_string())
         .stdout(Stdio::null())
         .spawn()?;
-    let cache = over(tier(&format!("redis://127.0.0.1:{port}"), prefix)?, 0).await;
+    let cache = patient_for(
+        PATIENCE,
+        tier(&format!("redis://127.0.0.1:{port}"), prefix)?,
+        0,
+    )
+    .await;
     let is_answering = || cache.tier_health().is_some_and(|tier| tier.is_answering);
     while !is_answering() {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -96,12 +104,18 @@ fn tier(url: &str, prefix: &str) -> Result<Arc<dyn CacheTier>> {
         url: url.to_owned(),
         prefix: prefix.to_owned(),
         roots: None,
+        timeout: CacheSettings::TIER_TIMEOUT,
     })?))
 }
 
 async fn over(tier: Arc<dyn CacheTier>, max_bytes: u64) -> Cache {
+    patient_for(CacheSettings::TIER_TIMEOUT, tier, max_bytes).await
+}
+
+async fn patient_for(patience: Duration, tier: Arc<dyn CacheTier>, max_bytes: u64) -> Cache {
     let settings = CacheSettings {
         max_bytes,
+        tier_patience: patience,
         ..CacheSettings::default()
     };
     Cache::over(settings, Arc::new(SystemClock), tier).await

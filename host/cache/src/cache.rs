@@ -26,11 +26,12 @@ use tokio_util::{
 use crate::{
     class::{Ask, CacheClass, CacheSettings},
     entry::{ByEntry, Entry},
-    flight::{Accept, Origin},
+    flight::Origin,
     patience::Patience,
     scope::Counters,
     shared::{Shared, count},
     tier::Guarded,
+    turn::Accept,
 };
 
 const MEMORY: &str = "memory";
@@ -86,7 +87,7 @@ impl Cache {
         if !settings.enabled {
             return Self::new(settings, clock);
         }
-        let cache = Self::build(settings, clock, Some(Guarded::new(tier)));
+        let cache = Self::build(settings, clock, Some(tier));
         let shared = Arc::clone(&cache.shared);
         shared.look().await;
         cache.shared.tasks.spawn(async move {
@@ -96,7 +97,14 @@ impl Cache {
         cache
     }
 
-    fn build(settings: CacheSettings, clock: Arc<dyn Clock>, tier: Option<Guarded>) -> Self {
+    fn build(
+        settings: CacheSettings,
+        clock: Arc<dyn Clock>,
+        tier: Option<Arc<dyn CacheTier>>,
+    ) -> Self {
+        let tasks = TaskTracker::new();
+        let guarded = |tier| Guarded::new(tier, &settings, tasks.clone());
+        let tier = tier.map(guarded).map(Arc::new);
         let entries = Moka::builder()
             .max_capacity(settings.max_bytes)
             .weigher(|_, entry: &Entry| entry.weight())
@@ -110,7 +118,7 @@ impl Cache {
                 tier,
                 renewals: Arc::new(Semaphore::new(N_RENEWALS)),
                 writes: Arc::new(Semaphore::new(N_WRITES)),
-                tasks: TaskTracker::new(),
+                tasks,
                 stop: stop.clone(),
                 counters: Counters::new(),
                 patience: <[Patience; CacheClass::ALL.len()]>::default(),

@@ -47,6 +47,11 @@ pub struct CacheSettings {
     /// How long after its lifetime what a source answered may still be handed out, marked as stale,
     /// while it is asked anew. What the other guests answer depends on nothing but its key.
     pub stale_lifetime: Duration,
+    /// How long a caller waits for the tier behind memory before it goes on to load; an answer that
+    /// comes while it loads is taken all the same.
+    pub tier_patience: Duration,
+    /// Longest that one answer of the tier is awaited, be it behind its caller.
+    pub tier_timeout: Duration,
     /// The program that makes the values, with its version: what another made is not understood.
     pub producer: String,
 }
@@ -59,6 +64,9 @@ pub(crate) struct Lifetime {
 }
 
 impl CacheSettings {
+    /// Unless said otherwise, nobody goes on before an answer of the tier is given up.
+    pub const TIER_TIMEOUT: Duration = Duration::from_millis(300);
+
     pub(crate) fn lifetime(&self, class: CacheClass) -> Lifetime {
         match class {
             CacheClass::Retrieval => Lifetime {
@@ -82,6 +90,8 @@ impl Default for CacheSettings {
             retrieval_lifetime: two_hours,
             guest_output_lifetime: two_hours,
             stale_lifetime: two_hours,
+            tier_patience: Self::TIER_TIMEOUT,
+            tier_timeout: Self::TIER_TIMEOUT,
             producer: String::new(),
         }
     }

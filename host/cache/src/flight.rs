@@ -1,5 +1,6 @@
-//! The way to an answer that memory does not hold: from the tier, else from whoever loads it now in
-//! another process, else from the loader. An answer past its time is renewed behind its reader.
+//! The way to an answer that memory does not hold: from the tier or whoever loads it now in another
+//! process (see `turn`), else from the loader, and then to the tier. An answer past its time is renewed
+//! behind its reader.
 
 use std::{
     fmt::Display,
@@ -9,21 +10,18 @@ use std::{
 
 use phagen_domain::{digest::Digest, result::StaleReason};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{runtime::Handle, time::sleep};
 use tracing::warn;
-use uuid::Uuid;
 
 use crate::{
     class::CacheClass,
     entry::{Entry, FRAME_OVERHEAD_BYTES, Times},
     shared::{Shared, count},
     tier::Guarded,
+    turn::{Accept, Lock, Ours, Turn},
 };
 
 /// Largest value that goes to the tier; memory may hold more.
 pub(crate) const MAX_TIER_BYTES: usize = 4 * 1024 * 1024;
-/// How often a process looks whether another one is done.
-const POLL: Duration = Duration::from_millis(20);
 /// How long an answer that could not be renewed is left alone.
 const RENEWAL_PAUSE_MILLISECONDS: i64 = 30_000;
 const LOADER: &str = "loader";
@@ -35,33 +33,11 @@ pub(crate) enum Origin {
     Loader,
 }
 
-/// Whether an answer past its time will do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Accept {
-    Usable,
-    Fresh,
-}
-
 /// An answer on its way to the tier.
 struct Kept {
     key: Digest,
     frame: Vec<u8>,
     lifetime: Duration,
-}
-
-/// What the tier had.
-enum Read {
-    Found(Entry),
-    Nothing,
-    Unreachable,
-}
-
-/// The right to load, and who else has it.
-enum Turn {
-    /// Another process loaded meanwhile.
-    Found(Entry),
-    /// Load; with a lock when the tier gave one.
-    Load(Option<Lock>),
 }
 
 impl Shared {
@@ -76,23 +52,25 @@ impl Shared {
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
         F: Future<Output = Result<T, E>>,
     {
-        let mut lock = None;
+        let mut ours = Ours::default();
         if let Some(tier) = &self.tier {
-            let turn = match self.read::<T>(tier, class, key, accept).await {
-                Read::Found(entry) => Turn::Found(entry),
-                Read::Nothing => self.take_turn::<T>(tier, class, key).await,
-                // What did not answer once is not asked again for the same call.
-                Read::Unreachable => Turn::Load(None),
-            };
-            lock = match turn {
+            match self.turn::<T>(tier, class, key, accept).await {
                 Turn::Found(entry) => return Ok((entry, Origin::Tier)),
-                Turn::Load(lock) => lock,
-            };
+                Turn::Ours(turn) => ours = turn,
+            }
         }
         let begun = Instant::now();
-        let value = load()
-            .await
-            .inspect_err(|_| count(class, LOADER, "failed"))?;
+        let loaded = match ours.late {
+            None => load().await,
+            // Slow is not gone: what comes first counts.
+            Some(late) => tokio::select! {
+                loaded = load() => loaded,
+                Some(entry) = self.late::<T>(class, key, accept, late) => {
+                    return Ok((entry, Origin::Tier));
+                }
+            },
+        };
+        let value = loaded.inspect_err(|_| count(class, LOADER, "failed"))?;
         count(class, LOADER, "loaded");
         self.patience(class).record(begun.elapsed());
         let now = self.now();
@@ -104,71 +82,9 @@ impl Shared {
                 frame: entry.frame(&key, &json),
                 lifetime: times.left(now),
             };
-            self.keep(class, tier, kept, lock);
+            self.keep(class, tier, kept, ours.lock);
         }
         Ok((entry, Origin::Loader))
-    }
-
-    /// What the tier holds, if it is good enough.
-    async fn read<T>(&self, tier: &Guarded, class: CacheClass, key: Digest, accept: Accept) -> Read
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        let name = tier.name();
-        let Some(found) = tier.get(key).await else {
-            count(class, name, "unreachable");
-            return Read::Unreachable;
-        };
-        let Some(frame) = found else {
-            count(class, name, "miss");
-            return Read::Nothing;
-        };
-        let now = self.now();
-        let Some(entry) = Entry::read::<T>(&key, &frame, now) else {
-            count(class, name, "corrupt");
-            return Read::Nothing;
-        };
-        let (outcome, will_do) = match (entry.times.is_fresh(now), entry.times.is_usable(now)) {
-            (true, _) => ("hit", true),
-            (false, true) => ("stale", accept == Accept::Usable),
-            (false, false) => ("miss", false),
-        };
-        count(class, name, outcome);
-        if will_do {
-            Read::Found(entry)
-        } else {
-            Read::Nothing
-        }
-    }
-
-    /// Waits for another process that loads the same, but not for longer than loading takes.
-    async fn take_turn<T>(self: &Arc<Self>, tier: &Guarded, class: CacheClass, key: Digest) -> Turn
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        let token = Uuid::new_v4();
-        let (begun, patience) = (Instant::now(), self.patience(class).bound());
-        let mut has_waited = false;
-        loop {
-            let Some(is_ours) = tier.lock(key, token).await else {
-                return Turn::Load(None);
-            };
-            let lock = is_ours.then(|| Lock::held(self, key, token));
-            if has_waited
-                && let Read::Found(entry) = self.read::<T>(tier, class, key, Accept::Fresh).await
-            {
-                return Turn::Found(entry);
-            }
-            if lock.is_some() {
-                return Turn::Load(lock);
-            }
-            if begun.elapsed() >= patience {
-                count(class, tier.name(), "waited_in_vain");
-                return Turn::Load(None);
-            }
-            sleep(POLL).await;
-            has_waited = true;
-        }
     }
 
     /// Writes to the tier, which nobody waits for, and then lets go of the lock.
@@ -239,48 +155,5 @@ impl Shared {
             });
         }
         reason
-    }
-}
-
-/// A lock in the tier. Given back when dropped, as by a job that is cancelled while it loads.
-struct Lock {
-    shared: Arc<Shared>,
-    key: Digest,
-    token: Uuid,
-    is_held: bool,
-}
-
-impl Lock {
-    fn held(shared: &Arc<Shared>, key: Digest, token: Uuid) -> Self {
-        Self {
-            shared: Arc::clone(shared),
-            key,
-            token,
-            is_held: true,
-        }
-    }
-
-    async fn release(mut self) {
-        self.is_held = false;
-        if let Some(tier) = &self.shared.tier {
-            tier.unlock(self.key, self.token).await;
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Without a runtime the process is ending, and the lock runs out by itself.
-        if self.is_held
-            && let Ok(runtime) = Handle::try_current()
-        {
-            let (shared, key, token) = (Arc::clone(&self.shared), self.key, self.token);
-            let release = async move {
-                if let Some(tier) = &shared.tier {
-                    tier.unlock(key, token).await;
-                }
-            };
-            self.shared.tasks.spawn_on(release, &runtime);
-        }
     }
 }

@@ -18,6 +18,7 @@ mod redis;
 mod scope;
 mod shared;
 mod tier;
+mod turn;
 
 pub use cache::{Cache, Cached, TierHealth};
 pub use class::{Ask, CacheClass, CacheSettings};

@@ -15,8 +15,6 @@ use phagen_domain::digest::Digest;
 use phagen_store::{CacheTier, CacheTierError, Generations};
 use uuid::Uuid;
 
-/// Longest wait for a connection, and then for an answer on it.
-const TIMEOUT: Duration = Duration::from_millis(300);
 /// Further attempts at a connection, within one call: the next call is the next attempt.
 const N_RETRIES: usize = 0;
 
@@ -33,6 +31,8 @@ pub struct RedisSettings {
     pub prefix: String,
     /// Certificates in PEM that count in place of the public ones.
     pub roots: Option<Vec<u8>>,
+    /// Longest wait for a connection, and then for an answer on it.
+    pub timeout: Duration,
 }
 
 /// The address may hold a password.
@@ -80,8 +80,8 @@ impl RedisTier {
             )?,
         };
         let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(TIMEOUT))
+            .set_connection_timeout(Some(settings.timeout))
+            .set_response_timeout(Some(settings.timeout))
             .set_number_of_retries(N_RETRIES);
         Ok(Self {
             connection: ConnectionManager::new_lazy_with_config(client, config)?,
@@ -241,6 +241,7 @@ mod tests {
             url: "redis://ada:s3cret@db:1/x".to_owned(),
             prefix: "phagen".to_owned(),
             roots: None,
+            timeout: Duration::from_millis(300),
         };
         assert!(!format!("{settings:?}").contains("s3cret"));
         let error = RedisTier::open(&settings).err().unwrap();

@@ -22,7 +22,7 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) settings: CacheSettings,
     pub(crate) entries: Moka<Digest, Entry>,
-    pub(crate) tier: Option<Guarded>,
+    pub(crate) tier: Option<Arc<Guarded>>,
     pub(crate) renewals: Arc<Semaphore>,
     pub(crate) writes: Arc<Semaphore>,
     pub(crate) tasks: TaskTracker,

@@ -37,6 +37,25 @@ impl Corpus {
         })
     }
 
+    /// Opens a finished index, which is named by `digest` and never changes. It is not looked for on
+    /// disk again, so its folder may go while it is open.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_snapshot(dir: &Path, digest: Digest) -> Result<Self, CorpusError> {
+        Ok(Self {
+            index: CorpusIndex::open_snapshot(dir, digest)?,
+        })
+    }
+
+    /// Names of the files that its last commit needs, in its folder; nothing else there counts.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn files(&self) -> Result<Vec<String>, CorpusError> {
+        self.index.files()
+    }
+
     /// Takes in the documents of `reader`, one JSON object a line, as one commit at its end.
     ///
     /// `name` stands in messages. `stop` is asked every few lines; when it says yes, the corpus
@@ -121,8 +140,8 @@ impl Corpus {
             .map_or_else(|_| self.index.held().generation, |now| now.generation)
     }
 
-    /// Names the very segments that are searched: two corpora of one state answer alike, wherever
-    /// they lie. Otherwise as [`Corpus::generation`].
+    /// Names what is searched, a finished index by its digest and any other by its segments: two
+    /// corpora of one state answer alike, wherever they lie. Otherwise as [`Corpus::generation`].
     pub fn state(&self) -> Digest {
         self.index
             .snapshot()

@@ -46,6 +46,15 @@ pub enum CorpusError {
         "a stored document of the corpus index cannot be read; delete the index and import again"
     )]
     Stored(#[source] serde_json::Error),
+    #[error("could not {tried} `{}`, where the corpus indexes of this machine lie", path.display())]
+    Shelf {
+        tried: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the list of files of a corpus index is refused: {reason}")]
+    InvalidManifest { reason: String },
     #[error("the search is refused: {reason}")]
     InvalidRequest { reason: String },
     #[error("the cursor `{cursor}` is refused: {reason}; search again without a cursor")]

@@ -28,6 +28,21 @@ impl Digest {
     }
 }
 
+/// Takes bytes piece by piece, where there are too many to hold at once.
+#[derive(Debug, Default)]
+pub struct Digesting(blake3::Hasher);
+
+impl Digesting {
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Of all so far.
+    pub fn digest(&self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())

@@ -1,6 +1,6 @@
 //! The work a request asks for, and the states it goes through.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,61 @@ impl JobRequest {
     pub const MAX_SYNONYMS: usize = 50;
     pub const DEFAULT_LIMIT: u32 = 20;
     pub const MAX_LIMIT: u32 = 100;
+}
+
+/// How soon a job is taken: 1 is urgent, 2 is usual, 3 can wait, 4 is for bulk. A job that waits
+/// gains one step an hour ([`Priority::STEP`]), so that none waits for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Priority(u8);
+
+impl Priority {
+    pub const URGENT: Self = Self(1);
+    pub const NORMAL: Self = Self(2);
+    pub const BULK: Self = Self(4);
+    /// A job of one priority goes before one of the next that waits for no longer than this more.
+    pub const STEP: Duration = Duration::from_hours(1);
+
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Priority {
+    fn default() -> Self {
+        Self::NORMAL
+    }
+}
+
+/// Why a number is no priority.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is {0}: expected 1 (urgent) to 4 (bulk)")]
+pub struct InvalidPriority(u32);
+
+impl TryFrom<u32> for Priority {
+    type Error = InvalidPriority;
+
+    fn try_from(number: u32) -> Result<Self, InvalidPriority> {
+        u8::try_from(number)
+            .ok()
+            .filter(|number| (Self::URGENT.0..=Self::BULK.0).contains(number))
+            .map(Self)
+            .ok_or(InvalidPriority(number))
+    }
+}
+
+impl TryFrom<u8> for Priority {
+    type Error = InvalidPriority;
+
+    fn try_from(number: u8) -> Result<Self, InvalidPriority> {
+        u32::from(number).try_into()
+    }
+}
+
+impl From<Priority> for u8 {
+    fn from(priority: Priority) -> Self {
+        priority.0
+    }
 }
 
 /// The right to run a job until a time. The token fences every later write.
@@ -231,4 +286,9 @@ pub struct Job {
     pub max_attempts: u32,
     pub progress: Option<Progress>,
     pub created_at: DateTime<Utc>,
+    pub priority: Priority,
+    /// Name of the key that it was submitted with; none: nobody's.
+    pub tenant: Option<String>,
+    /// W3C's `traceparent` of the request that made it.
+    pub trace_parent: Option<String>,
 }

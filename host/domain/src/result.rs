@@ -109,6 +109,17 @@ pub struct SourceReport {
     pub stale: Option<Stale>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Where it failed for a reason that may pass by itself; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passing: Option<PassingFailure>,
+}
+
+/// A failure that another try may not meet again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PassingFailure {
+    /// How long the source asks to be left alone, as by `Retry-After`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_milliseconds: Option<u64>,
 }
 
 /// One slot of the set that the job ran with.
@@ -138,6 +149,10 @@ pub struct Versions {
     #[schema(value_type = String)]
     pub drug_list_digest: Digest,
     pub corpus_generation: u64,
+    /// Names the very index that was searched, which every host that serves it has to the byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub corpus_digest: Option<Digest>,
     pub slots: Vec<SlotVersion>,
 }
 

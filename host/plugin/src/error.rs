@@ -108,6 +108,11 @@ pub enum PluginError {
     BreakerOpen { slot: String, wait: Duration },
 
     #[error(
+        "slot `{slot}` had no turn within {waited:?}, since other jobs use up what it may be asked; raise its limits under `[source]`, or try again"
+    )]
+    NoTurn { slot: String, waited: Duration },
+
+    #[error(
         "the manifest asks for a `{limit}` of {asked}, and this host gives at most {cap}; ask for less, or let its operator raise `caps.{limit}`"
     )]
     LimitAboveCap {
@@ -180,6 +185,7 @@ impl PluginError {
             Self::Guest(_) => "plugin_failed",
             Self::PoolFull { .. } => "plugin_pool_full",
             Self::BreakerOpen { .. } => "plugin_breaker_open",
+            Self::NoTurn { .. } => "plugin_no_turn",
             Self::LimitAboveCap { .. } => "plugin_limit",
             Self::Package(_) => "plugin_package",
             Self::TooManyParts { .. } => "plugin_too_many_parts",
@@ -196,17 +202,21 @@ impl PluginError {
     /// fault will not.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Timeout { .. } | Self::PoolFull { .. } | Self::BreakerOpen { .. } => true,
+            Self::Timeout { .. }
+            | Self::PoolFull { .. }
+            | Self::BreakerOpen { .. }
+            | Self::NoTurn { .. } => true,
             Self::Guest(failure) => failure.should_retry(),
             _ => false,
         }
     }
 
     /// Whether another version may answer what this one could not. A question that the guest finds
-    /// wrong is wrong for all, and a full pool is full for all of the same engine.
+    /// wrong is wrong for all, a full pool is full for all of the same engine, and so are the turns of
+    /// one slot.
     pub fn may_be_answered_elsewhere(&self) -> bool {
         match self {
-            Self::PoolFull { .. } => false,
+            Self::PoolFull { .. } | Self::NoTurn { .. } => false,
             Self::Guest(failure) => failure.code != "invalid-input",
             _ => true,
         }

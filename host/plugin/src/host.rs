@@ -96,7 +96,7 @@ impl Shared {
         store.set_hostcall_fuel(limits.output_bytes_of(world));
         store.set_max_component_handles(limits.n_handles);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|store| Ok(call::on_tick(store.data())));
+        store.epoch_deadline_callback(|mut store| Ok(call::on_tick(store.data_mut())));
         store
     }
 }

@@ -47,6 +47,13 @@ impl Plugin {
         &self.0.name
     }
 
+    /// As its manifest says, for people; empty without one.
+    pub fn version(&self) -> &str {
+        self.manifest()
+            .map(|manifest| manifest.plugin.version.as_str())
+            .unwrap_or_default()
+    }
+
     /// What is embedded in the component. Without one it asks for nothing, so nothing is granted.
     pub fn manifest(&self) -> Option<&Manifest> {
         self.0.manifest.as_ref()

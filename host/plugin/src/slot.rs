@@ -102,6 +102,16 @@ impl SlotSet {
             .chain(&self.rerankers)
     }
 
+    /// The same with this corpus in place of the host's own, whatever that is by the time of a call.
+    #[must_use]
+    pub fn reading(&self, corpus: &Arc<dyn CorpusSearch>) -> Self {
+        let mut set = self.clone();
+        for slot in set.iter_mut() {
+            slot.read(corpus);
+        }
+        set
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut ActiveSlot> {
         self.sources
             .iter_mut()
@@ -163,18 +173,17 @@ impl ActiveSlot {
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page, PluginError> {
-        let span = self.span("search");
-        let mut call = Call::begin(self, "search", query.as_of)
-            .instrument(span.clone())
-            .await?;
+        let span = call::span(self, "search");
+        let mut call = call::begun(&span, Call::begin(self, "search", query.as_of)).await?;
         let answer = call::search(&mut call, query, limit, cursor)
-            .instrument(span)
+            .instrument(span.clone())
             .await;
-        call.end(answer, || CallInput::Search {
+        let answer = call.end(answer, || CallInput::Search {
             query: query.clone(),
             limit,
             cursor: cursor.map(str::to_owned),
-        })
+        });
+        call::told(&span, answer)
     }
 
     /// Asks a mapper for the diseases named in `documents`.
@@ -184,17 +193,16 @@ impl ActiveSlot {
         molecule: Option<&Molecule>,
         documents: &[Document],
     ) -> Result<Vec<Finding>, PluginError> {
-        let span = self.span("find");
-        let mut call = Call::begin(self, "find", as_of)
-            .instrument(span.clone())
-            .await?;
+        let span = call::span(self, "find");
+        let mut call = call::begun(&span, Call::begin(self, "find", as_of)).await?;
         let answer = call::find(&mut call, molecule, documents)
-            .instrument(span)
+            .instrument(span.clone())
             .await;
-        call.end(answer, || CallInput::Find {
+        let answer = call.end(answer, || CallInput::Find {
             molecule: molecule.cloned(),
             documents: documents.to_vec(),
-        })
+        });
+        call::told(&span, answer)
     }
 
     /// Asks a reranker for names, features and scores of `candidates`, all of one instance.
@@ -203,28 +211,26 @@ impl ActiveSlot {
         query: &Query,
         candidates: &[Candidate],
     ) -> Result<Reranked, PluginError> {
-        let span = self.span("rerank");
-        let mut call = Call::begin(self, "rerank", query.as_of)
-            .instrument(span.clone())
-            .await?;
+        let span = call::span(self, "rerank");
+        let mut call = call::begun(&span, Call::begin(self, "rerank", query.as_of)).await?;
         let answer = call::rerank(&mut call, query, candidates)
-            .instrument(span)
+            .instrument(span.clone())
             .await;
-        call.end(answer, || CallInput::Rerank {
+        let answer = call.end(answer, || CallInput::Rerank {
             query: query.clone(),
             candidates: candidates.to_vec(),
-        })
+        });
+        call::told(&span, answer)
     }
 
     /// Lets the guest check itself with the slot's configuration and artifact: what to do before
     /// a slot is switched to it. Always in a fresh instance, whatever the breaker says.
     pub async fn self_test(&self, as_of: NaiveDate) -> Result<(), PluginError> {
-        let span = self.span("self-test");
-        let mut call = Call::begin_unguarded(self, "self-test", as_of)
-            .instrument(span.clone())
-            .await?;
-        let answer = call::self_test(&mut call).instrument(span).await;
-        call.end_untaped(answer)
+        let span = call::span(self, "self-test");
+        let begin = Call::begin_unguarded(self, "self-test", as_of);
+        let mut call = call::begun(&span, begin).await?;
+        let answer = call::self_test(&mut call).instrument(span.clone()).await;
+        call::told(&span, call.end_untaped(answer))
     }
 
     pub(crate) fn kept(&self) -> Option<&Arc<Kept>> {
@@ -269,22 +275,20 @@ impl ActiveSlot {
         self.tape.as_ref()
     }
 
+    /// Its guests, and those of what it falls back to, search this corpus from now on.
+    fn read(&mut self, corpus: &Arc<dyn CorpusSearch>) {
+        self.outside.corpus = Some(Arc::clone(corpus));
+        if let Some(fallback) = &mut self.fallback {
+            Arc::make_mut(fallback).read(corpus);
+        }
+    }
+
     /// Its calls, and those of what it falls back to, are written down from now on.
     pub(crate) fn taped(&mut self, tape: &Arc<Tape>) {
         self.tape = Some(Arc::clone(tape));
         if let Some(fallback) = &mut self.fallback {
             Arc::make_mut(fallback).taped(tape);
         }
-    }
-
-    fn span(&self, call: &'static str) -> tracing::Span {
-        tracing::info_span!(
-            "plugin_call",
-            slot = self.slot.as_str(),
-            plugin = self.plugin.name(),
-            digest = self.plugin.label(),
-            call,
-        )
     }
 }
 

@@ -192,7 +192,9 @@ async fn store_artifact(
         size_bytes,
         created_at: clock.now(),
     };
-    store.record_artifact(&record).await?;
+    if !is_known {
+        store.record_artifact(&record, Cause::HOST).await?;
+    }
     Ok(digest)
 }
 

@@ -25,6 +25,12 @@ pub(crate) async fn open(
         retrieval_lifetime: settings.retrieval_lifetime(),
         guest_output_lifetime: settings.guest_output_lifetime(),
         stale_lifetime: settings.stale_lifetime(),
+        // A table of this machine's own database is not far: there is nothing to gain.
+        tier_patience: match &settings.redis_url {
+            Some(_) => settings.redis_patience(),
+            None => CacheSettings::TIER_TIMEOUT,
+        },
+        tier_timeout: CacheSettings::TIER_TIMEOUT,
         producer: format!("phagen {} format {FORMAT}", env!("CARGO_PKG_VERSION")),
     };
     if !settings.enabled {
@@ -49,6 +55,7 @@ fn tier(settings: &config::CacheSettings, store: &dyn Store) -> Result<Option<Ar
         url: url.0.clone(),
         prefix: settings.redis_prefix.clone(),
         roots: settings.redis_roots.as_ref().map(read).transpose()?,
+        timeout: CacheSettings::TIER_TIMEOUT,
     };
     let tier = RedisTier::open(&redis).context("setting `cache.redis_url` is wrong")?;
     Ok(Some(Arc::new(tier)))

@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 use phagen_analysis::{Analysis, AnalysisParts, AnalysisSettings, DrugList, MeshVocabulary};
 use phagen_blob::Blobs;
 use phagen_cache::Cache;
-use phagen_corpus::{Corpus, CorpusError};
-use phagen_domain::{clock::Clock, evidence::Page, plugin::Failure, query::CorpusRequest};
+use phagen_corpus::ServingCorpus;
+use phagen_domain::clock::Clock;
 use phagen_plugin::{
-    CallLimits, CompilerProcess, CorpusSearch, EgressSettings, LimitCaps, PluginHost,
-    PluginSettings, Secrets, read_roots,
+    CallLimits, CompilerProcess, EgressSettings, LimitCaps, PluginHost, PluginSettings, Secrets,
+    read_roots,
 };
 use phagen_store::Store;
 use tokio::sync::Notify;
@@ -25,6 +25,7 @@ use crate::{
     config::{self, Settings},
     database::Database,
     fleet::{Fleet, FleetSettings, SlotLoader},
+    snapshot::{NewestCorpus, Snapshots},
 };
 
 /// The hidden command that compiles one component and ends.
@@ -37,7 +38,10 @@ pub struct House {
     pub clock: Arc<dyn Clock>,
     pub store: Arc<dyn Store>,
     pub blobs: Arc<Blobs>,
-    pub corpus: Arc<Corpus>,
+    /// What is searched, of the index that serves now.
+    pub corpus: Arc<ServingCorpus>,
+    /// How it comes here and moves on.
+    pub snapshots: Arc<Snapshots>,
     pub plugins: Arc<PluginHost>,
     /// What serves where, in this process.
     pub fleet: Arc<Fleet>,
@@ -52,7 +56,7 @@ pub struct House {
 
 impl House {
     /// Opens the data folder, seeds what is missing and loads the guests. The corpus may still be
-    /// empty: see [`bootstrap::bundled_files`].
+    /// empty: see [`Snapshots::catch_up`] and [`bootstrap::bundled_files`].
     pub async fn open(settings: Settings) -> Result<Self> {
         let share_dir = bootstrap::find_share_dir(settings.share_dir.as_deref())?;
         bootstrap::prepare_data_dir(&settings.data_dir)?;
@@ -60,7 +64,8 @@ impl House {
         let reference = read_reference(share_dir.join("vocabulary"));
         let store = open_store(&settings).await?;
         let blobs = Arc::new(blobs::open(&settings).await?);
-        let corpus = Arc::new(open_corpus(&settings)?);
+        let snapshots = open_snapshots(&settings, &store, &blobs).await?;
+        let corpus = Arc::clone(snapshots.corpus());
         let plugins = Arc::new(open_plugins(&settings, Arc::clone(&corpus))?);
         let built_ins =
             bootstrap::seed_slots(store.as_ref(), &blobs, &share_dir, clock.as_ref()).await?;
@@ -84,6 +89,7 @@ impl House {
                 source_deadline: Duration::from_millis(
                     settings.analysis.source_deadline_milliseconds,
                 ),
+                source_limits: settings.source.limits(),
             },
             phagen_version: env!("CARGO_PKG_VERSION").to_owned(),
         }));
@@ -94,6 +100,7 @@ impl House {
             store,
             blobs,
             corpus,
+            snapshots,
             plugins,
             fleet,
             analysis,
@@ -121,17 +128,23 @@ pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>> {
         .context("cannot open the database")
 }
 
-pub fn open_corpus(settings: &Settings) -> Result<Corpus> {
+/// The corpus of the processes that share this database.
+pub async fn open_snapshots(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    blobs: &Arc<Blobs>,
+) -> Result<Arc<Snapshots>> {
     let path = settings.data_dir.join("index");
-    Corpus::open(&path)
-        .with_context(|| format!("cannot open the corpus index `{}`", path.display()))
+    Snapshots::open(Arc::clone(store), Arc::clone(blobs), &path)
+        .await
+        .with_context(|| format!("cannot open the corpus in `{}`", path.display()))
 }
 
-fn open_plugins(settings: &Settings, corpus: Arc<Corpus>) -> Result<PluginHost> {
+fn open_plugins(settings: &Settings, corpus: Arc<ServingCorpus>) -> Result<PluginHost> {
     let cache_dir = settings.data_dir.join("compiled");
     let host = PluginHost::new(
         plugin_settings(settings, cache_dir)?,
-        Arc::new(CorpusForGuests(corpus)),
+        Arc::new(NewestCorpus(corpus)),
     )?;
     Ok(host)
 }
@@ -194,21 +207,4 @@ fn read_reference(folder: PathBuf) -> tokio::task::JoinHandle<Result<(DrugList, 
         let vocabulary = MeshVocabulary::read(Path::new(&folder))?;
         Ok((drugs, vocabulary))
     })
-}
-
-/// The corpus as guests reach it: the same search, its errors in the contract's words.
-struct CorpusForGuests(Arc<Corpus>);
-
-impl CorpusSearch for CorpusForGuests {
-    fn search(&self, request: &CorpusRequest) -> Result<Page, Failure> {
-        self.0.search(request).map_err(|error| match error {
-            CorpusError::InvalidCursor { .. } | CorpusError::InvalidRequest { .. } => {
-                Failure::new("invalid-input", error.to_string())
-            }
-            other => Failure {
-                retryable: true,
-                ..Failure::new("unavailable", other.to_string())
-            },
-        })
-    }
 }

@@ -22,6 +22,8 @@ pub mod moves;
 pub mod recording;
 pub mod report;
 pub mod request;
+pub mod snapshot;
 pub mod telemetry;
+mod training;
 pub mod trial;
 pub mod worker;

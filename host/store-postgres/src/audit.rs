@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use phagen_domain::plugin::PluginEvent;
-use phagen_store::{AuditChange, AuditHead, AuditRow, AuditStore, StoreError};
+use phagen_store::{AuditChange, AuditHead, AuditRow, AuditStore, RunningSettings, StoreError};
 use sqlx::{FromRow, PgConnection};
 
 use crate::{
@@ -20,12 +20,18 @@ select seq, hash from audit order by seq desc limit 1";
 const NOW: &str = "select clock()";
 
 const INSERT: &str = "
-insert into audit (seq, at, actor, action, subject, digest, previous, hash)
-values ($1, $2, $3, $4, $5, $6, $7, $8)";
+insert into audit (seq, at, actor, action, subject, digest, previous, hash, detail)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 const LIST: &str = "
-select seq, at, actor, action, subject, digest, previous, hash
+select seq, at, actor, action, subject, digest, previous, hash, detail
 from audit where seq > $1 order by seq limit $2";
+
+/// Of the settings that one like it ran with last: on the same host, else on any.
+const LAST_SETTINGS: &str = "
+select detail from audit
+where action = 'setting.change' and substr(subject, 1, length($1)) = $1
+order by (subject = $2) desc, seq desc limit 1";
 
 #[derive(FromRow)]
 struct Row {
@@ -37,6 +43,7 @@ struct Row {
     digest: String,
     previous: String,
     hash: String,
+    detail: Option<String>,
 }
 
 impl Row {
@@ -50,6 +57,7 @@ impl Row {
             digest: parse(TABLE, &self.digest)?,
             previous: parse(TABLE, &self.previous)?,
             hash: parse(TABLE, &self.hash)?,
+            detail: self.detail,
         })
     }
 }
@@ -58,7 +66,7 @@ impl Row {
 pub(crate) async fn record(
     transaction: &mut PgConnection,
     change: AuditChange,
-) -> Result<(), StoreError> {
+) -> Result<AuditRow, StoreError> {
     const TRIED: &str = "write down a change";
     let head: Option<(i64, String)> = sqlx::query_as(HEAD)
         .fetch_optional(&mut *transaction)
@@ -78,10 +86,11 @@ pub(crate) async fn record(
         .bind(row.digest.to_string())
         .bind(row.previous.to_string())
         .bind(row.hash.to_string())
+        .bind(&row.detail)
         .execute(transaction)
         .await
-        .map(drop)
-        .map_err(failed(TRIED))
+        .map_err(failed(TRIED))?;
+    Ok(row)
 }
 
 fn into_head(found: Option<(i64, String)>) -> Result<AuditHead, StoreError> {
@@ -120,5 +129,32 @@ impl AuditStore for PostgresStore {
         limit: u32,
     ) -> Result<Vec<(PluginEvent, Option<String>)>, StoreError> {
         registry::list_with_slots(self, after, limit).await
+    }
+    async fn record_change(&self, change: &AuditChange) -> Result<AuditRow, StoreError> {
+        const TRIED: &str = "write down a change";
+        let mut transaction = self.begin_move(TRIED).await?;
+        let row = record(&mut transaction, change.clone()).await?;
+        transaction.commit().await.map_err(failed(TRIED))?;
+        Ok(row)
+    }
+
+    async fn record_settings(
+        &self,
+        running: &RunningSettings,
+    ) -> Result<Option<AuditRow>, StoreError> {
+        const TRIED: &str = "write down the settings";
+        let mut transaction = self.begin_move(TRIED).await?;
+        let last: Option<Option<String>> = sqlx::query_scalar(LAST_SETTINGS)
+            .bind(running.role_prefix())
+            .bind(running.subject())
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(failed(TRIED))?;
+        let Some(change) = running.since(last.flatten().as_deref())? else {
+            return Ok(None);
+        };
+        let row = record(&mut transaction, change).await?;
+        transaction.commit().await.map_err(failed(TRIED))?;
+        Ok(Some(row))
     }
 }

@@ -7,6 +7,7 @@
 
 mod access;
 mod audit;
+mod corpus;
 mod import;
 mod open;
 mod pooler;
@@ -16,10 +17,13 @@ mod row;
 mod upkeep;
 mod vote;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use phagen_store::{Store, StoreError};
+use phagen_store::{PoolUse, Store, StoreError};
 use sqlx::{PgPool, Postgres, Transaction};
+use tokio::sync::Mutex;
 
 use row::failed;
 
@@ -30,6 +34,8 @@ pub use open::Migrated;
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     pool: PgPool,
+    /// Held by whoever claims by turns.
+    claiming: Arc<Mutex<()>>,
 }
 
 impl PostgresStore {
@@ -45,7 +51,10 @@ impl PostgresStore {
     /// authority that the machine does not know.
     pub async fn open(url: &str, n_connections: u32) -> Result<Self, StoreError> {
         let pool = open::open(url, n_connections).await?;
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            claiming: Arc::default(),
+        })
     }
 
     /// Brings the schema up to date: all of the migrations that are missing, or none. Any number of
@@ -86,5 +95,19 @@ impl Store for PostgresStore {
             .fetch_one(&self.pool)
             .await
             .map_err(failed("read the schema version"))
+    }
+
+    fn newest_schema(&self) -> i64 {
+        open::newest_known()
+    }
+
+    fn pools(&self) -> Vec<PoolUse> {
+        let n_most = self.pool.options().get_max_connections();
+        vec![PoolUse::new(
+            "work",
+            self.pool.size(),
+            self.pool.num_idle(),
+            n_most,
+        )]
     }
 }

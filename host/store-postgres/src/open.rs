@@ -175,7 +175,7 @@ fn refused(options: &PgConnectOptions, err: &MigrateError) -> StoreError {
     }
 }
 
-fn newest_known() -> i64 {
+pub(crate) fn newest_known() -> i64 {
     MIGRATIONS
         .iter()
         .map(|migration| migration.version)

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use phagen_store::{Retention, StoreError, UpkeepStore};
+use phagen_domain::job::JobId;
+use phagen_store::{Pruned, Retention, StoreError, UpkeepStore};
+use uuid::Uuid;
 
 use crate::{
     PostgresStore,
-    row::{failed, milliseconds},
+    row::{failed, milliseconds, parse},
 };
 
 const TAKE_TICK: &str = "
@@ -25,7 +27,8 @@ delete from job where id in (
         or (state = 'cancelled' and finished_at <= clock() - $3 * interval '1 millisecond')
     order by finished_at limit $4
     for update skip locked
-)";
+)
+returning id, result ->> 'recording'";
 
 const EXPIRE_KEYS: &str = "
 delete from idempotency_key where key in (
@@ -53,16 +56,27 @@ impl UpkeepStore for PostgresStore {
         Ok(taken.rows_affected() > 0)
     }
 
-    async fn prune_jobs(&self, kept: Retention, limit: u32) -> Result<u64, StoreError> {
-        let pruned = sqlx::query(PRUNE)
+    async fn prune_jobs(&self, kept: Retention, limit: u32) -> Result<Pruned, StoreError> {
+        let rows: Vec<(Uuid, Option<String>)> = sqlx::query_as(PRUNE)
             .bind(kept.succeeded.map(milliseconds))
             .bind(kept.failed.map(milliseconds))
             .bind(kept.cancelled.map(milliseconds))
             .bind(i64::from(limit))
-            .execute(&self.pool)
+            .fetch_all(&self.pool)
             .await
             .map_err(failed("forget old jobs"))?;
-        Ok(pruned.rows_affected())
+        let mut pruned = Pruned {
+            n_jobs: rows.len() as u64,
+            recordings: Vec::new(),
+        };
+        for (id, recording) in rows {
+            if let Some(recording) = recording {
+                pruned
+                    .recordings
+                    .push((JobId(id), parse("job", &recording)?));
+            }
+        }
+        Ok(pruned)
     }
 
     async fn expire_keys(&self, limit: u32) -> Result<u64, StoreError> {

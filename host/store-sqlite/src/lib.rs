@@ -8,6 +8,7 @@
 mod access;
 mod audit;
 mod cache;
+mod corpus;
 mod export;
 mod open;
 mod queue;
@@ -20,7 +21,7 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use phagen_store::{CacheTier, Store, StoreError};
+use phagen_store::{CacheTier, PoolUse, Store, StoreError};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use cache::SqliteCache;
@@ -74,6 +75,21 @@ impl Store for SqliteStore {
             .fetch_one(&self.readers)
             .await
             .map_err(failed("read the schema version"))
+    }
+
+    fn newest_schema(&self) -> i64 {
+        open::newest_known()
+    }
+
+    fn pools(&self) -> Vec<PoolUse> {
+        let usage = |name, pool: &SqlitePool| {
+            let n_most = pool.options().get_max_connections();
+            PoolUse::new(name, pool.size(), pool.num_idle(), n_most)
+        };
+        vec![
+            usage("writer", &self.writer),
+            usage("readers", &self.readers),
+        ]
     }
 
     fn cache_tier(&self, max_bytes: u64) -> Option<Arc<dyn CacheTier>> {

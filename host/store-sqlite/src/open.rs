@@ -10,7 +10,7 @@ use std::{
 
 use phagen_store::StoreError;
 use sqlx::{
-    SqlitePool,
+    Connection as _, SqlitePool,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -86,6 +86,17 @@ fn pool() -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        // What SQLite took back by itself, as it does when the disk is full, leaves the driver with
+        // a transaction that there is not: that connection would never write again.
+        .before_acquire(|connection, _| {
+            Box::pin(async move {
+                if connection.is_in_transaction() {
+                    // A rollback that is still on its way has happened after this.
+                    connection.ping().await?;
+                }
+                Ok(!connection.is_in_transaction())
+            })
+        })
 }
 
 /// A new database is its owner's alone, and so are the log files that SQLite makes beside it. The
@@ -133,7 +144,7 @@ async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
         .map_err(|err| unusable(err.into()))
 }
 
-fn newest_known() -> i64 {
+pub(crate) fn newest_known() -> i64 {
     MIGRATIONS
         .iter()
         .map(|migration| migration.version)

@@ -4,6 +4,7 @@
 use std::{fmt::Display, str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
+use phagen_domain::job::Priority;
 use phagen_store::StoreError;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -78,6 +79,17 @@ pub(crate) fn number<T: TryFrom<i64>>(
     value: i64,
 ) -> Result<T, StoreError> {
     T::try_from(value).map_err(|_| corrupt(table, format!("`{column}` is {value}")))
+}
+
+pub(crate) fn priority(value: i64) -> Result<Priority, StoreError> {
+    number::<u8>("job", "priority", value)?
+        .try_into()
+        .map_err(|err| corrupt("job", format!("`priority` {err}")))
+}
+
+/// Nobody has no name.
+pub(crate) fn tenant(name: String) -> Option<String> {
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// The longest wait or lease that is told from forever: a hundred years. Added to now, it still

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use phagen_store::{Retention, StoreError, UpkeepStore};
+use phagen_store::{Pruned, Retention, StoreError, UpkeepStore};
 
 use crate::{
     SqliteStore,
-    row::{failed, milliseconds},
+    row::{failed, milliseconds, parse},
 };
 
 const TAKE_TICK: &str = "
@@ -23,7 +23,8 @@ delete from job where id in (
         or (state = 'failed' and finished_at <= (select now from clock) - ?2)
         or (state = 'cancelled' and finished_at <= (select now from clock) - ?3)
     order by finished_at limit ?4
-)";
+)
+returning id, result ->> 'recording'";
 
 const EXPIRE_KEYS: &str = "
 delete from idempotency_key where key in (
@@ -49,16 +50,27 @@ impl UpkeepStore for SqliteStore {
         Ok(taken.rows_affected() > 0)
     }
 
-    async fn prune_jobs(&self, kept: Retention, limit: u32) -> Result<u64, StoreError> {
-        let pruned = sqlx::query(PRUNE)
+    async fn prune_jobs(&self, kept: Retention, limit: u32) -> Result<Pruned, StoreError> {
+        let rows: Vec<(String, Option<String>)> = sqlx::query_as(PRUNE)
             .bind(kept.succeeded.map(milliseconds))
             .bind(kept.failed.map(milliseconds))
             .bind(kept.cancelled.map(milliseconds))
             .bind(limit)
-            .execute(&self.writer)
+            .fetch_all(&self.writer)
             .await
             .map_err(failed("forget old jobs"))?;
-        Ok(pruned.rows_affected())
+        let mut pruned = Pruned {
+            n_jobs: rows.len() as u64,
+            recordings: Vec::new(),
+        };
+        for (id, recording) in rows {
+            if let Some(recording) = recording {
+                pruned
+                    .recordings
+                    .push((parse("job", &id)?, parse("job", &recording)?));
+            }
+        }
+        Ok(pruned)
     }
 
     async fn expire_keys(&self, limit: u32) -> Result<u64, StoreError> {

@@ -93,4 +93,15 @@ impl Harness for Sqlite {
         let sql = "update tick set taken_at = taken_at - ?2 where chore = ?1";
         self.age_one(sql, chore.to_owned(), by).await;
     }
+
+    async fn age_snapshot(&self, generation: u64, by: Duration) {
+        let sql = "update corpus_snapshot set published_at = published_at - ?2 \
+                   where generation = cast(?1 as integer)";
+        self.age_one(sql, generation.to_string(), by).await;
+    }
+
+    async fn expire_import(&self) {
+        let sql = "update corpus_import set held_until = 1 where place = cast(?1 as integer)";
+        self.touch_one(sql, "1".to_owned()).await;
+    }
 }

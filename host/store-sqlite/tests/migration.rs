@@ -5,6 +5,7 @@ use std::path::Path;
 use phagen_domain::{
     digest::Digest,
     evidence::Attribute,
+    job::Priority,
     plugin::{Activation, Cause, Grant, Slot, Verb, VersionState, World},
 };
 use phagen_store::{
@@ -13,7 +14,7 @@ use phagen_store::{
         plugin_specimen::{
             all_events, built_in, digest, moved, recorded, reranker, seeded, slot_move, state_of,
         },
-        specimen::slot_name,
+        specimen::{claimed, job, slot_name},
     },
 };
 use phagen_store_sqlite::SqliteStore;
@@ -167,5 +168,37 @@ async fn an_event_keeps_the_slot_as_it_was() {
         .collect();
     assert_eq!(kept, store.list_slots().await.expect("slots"));
     rows.close().await;
+    store.close().await;
+}
+
+/// The migration that gave jobs a priority and a tenant.
+const PRIORITY: i64 = 20_261_123_310_000;
+
+#[tokio::test]
+async fn jobs_of_before_are_of_the_usual_priority_and_nobodys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("phagen.db");
+    let rows = rows(&path).await;
+    let known = MIGRATIONS.iter();
+    let old = known.filter(|migration| migration.version < PRIORITY);
+    let old = Migrator::with_migrations(old.cloned().collect());
+    old.run(&rows).await.expect("the schema of before");
+    let before = job("aspirin");
+    let insert = "insert into job (id, molecule_folded, molecule, request, state, run_at, attempt,
+        max_attempts, created_at) select ?1, 'aspirin', 'aspirin', ?2, 'queued', now, 0, 3, now
+        from clock";
+    let request = serde_json::to_string(&before.request).expect("a request");
+    let inserted = sqlx::query(insert)
+        .bind(before.id.to_string())
+        .bind(request)
+        .execute(&rows)
+        .await;
+    inserted.expect("a job of before");
+    rows.close().await;
+    let store = SqliteStore::open(&path).await.expect("a migration");
+    let claim = claimed(&store).await;
+    assert_eq!(claim.job.id, before.id);
+    assert_eq!(claim.job.priority, Priority::NORMAL);
+    assert_eq!((claim.job.tenant, claim.job.trace_parent), (None, None));
     store.close().await;
 }

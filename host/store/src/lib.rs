@@ -19,6 +19,7 @@ mod audit;
 mod cache;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod corpus;
 mod queue;
 mod registry;
 mod transfer;
@@ -36,8 +37,11 @@ use phagen_domain::{
 };
 
 pub use access::{ApiKey, InvalidScope, KeyStore, NewApiKey, Scope, Scopes, Standing};
-pub use audit::{AuditChange, AuditFault, AuditHead, AuditRow, AuditStore, AuditWalk};
+pub use audit::{
+    AuditChange, AuditFault, AuditHead, AuditRow, AuditStore, AuditWalk, RunningSettings,
+};
 pub use cache::{CacheTier, CacheTierError, Generations};
+pub use corpus::{CorpusSnapshot, CorpusStore, NewSnapshot};
 pub use queue::{
     CancelOutcome, ClaimedJob, Enqueued, IdempotencyKey, JobEvent, JobFilter, JobPage, JobSummary,
     NewJob, QueueStats, QueueStore, Renewal, RetryPolicy,
@@ -47,7 +51,7 @@ pub use registry::{
     VersionMove,
 };
 pub use transfer::{TableShape, TableSum};
-pub use upkeep::{Retention, UpkeepStore};
+pub use upkeep::{Pruned, Retention, UpkeepStore};
 pub use vote::{FeedbackStats, FeedbackStore};
 
 /// What went wrong, for the caller to branch on.
@@ -102,10 +106,18 @@ pub enum StoreError {
     KeyExists(String),
     #[error("this publisher key is stored already, under the name `{0}`: use that name")]
     KeyHeld(String),
+    #[error(
+        "{limit} jobs of key `{tenant}` are queued, and no more may be: submit again when some have begun"
+    )]
+    QueueFull { tenant: String, limit: u32 },
     #[error("no API key is named `{0}`: `phagen key list` shows those that there are")]
     UnknownApiKey(String),
     #[error("an API key was named `{0}` before, and names are used once: take another")]
     ApiKeyExists(String),
+    #[error(
+        "another import was published meanwhile: corpus snapshot {found} serves, not {expected}; import again"
+    )]
+    SnapshotMoved { expected: u64, found: u64 },
     #[error("`{0}` is not a cursor of this listing")]
     InvalidCursor(String),
     #[error("row of `{table}` cannot be read: {reason}")]
@@ -152,16 +164,46 @@ fn unless(state: VersionState) -> &'static str {
     }
 }
 
+/// Connections that one pool has open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUse {
+    pub name: &'static str,
+    pub n_used: u32,
+    pub n_idle: u32,
+    pub n_most: u32,
+}
+
+impl PoolUse {
+    /// `n_open` and `n_idle` are not of one instant, so one may have overtaken the other.
+    pub fn new(name: &'static str, n_open: u32, n_idle: usize, n_most: u32) -> Self {
+        let n_idle = u32::try_from(n_idle).unwrap_or(n_open).min(n_open);
+        Self {
+            name,
+            n_used: n_open - n_idle,
+            n_idle,
+            n_most,
+        }
+    }
+}
+
 /// Everything a driver offers.
 #[async_trait]
 pub trait Store:
-    QueueStore + RegistryStore + FeedbackStore + UpkeepStore + KeyStore + AuditStore
+    QueueStore + RegistryStore + FeedbackStore + UpkeepStore + KeyStore + AuditStore + CorpusStore
 {
     /// Cheapest proof that the database answers: its own current time.
     async fn ping(&self) -> Result<DateTime<Utc>, StoreError>;
 
     /// Version of the newest migration that has been applied.
     async fn schema_version(&self) -> Result<i64, StoreError>;
+
+    /// Version of the newest migration that this binary knows.
+    fn newest_schema(&self) -> i64;
+
+    /// How the connections of this process are used now; nothing where there are none.
+    fn pools(&self) -> Vec<PoolUse> {
+        Vec::new()
+    }
 
     /// A place for answers that other processes on the same database find, of `max_bytes` or little
     /// more; none where answers do not belong into the database.

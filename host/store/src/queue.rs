@@ -1,12 +1,12 @@
 //! The queue's half of the trait.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use phagen_domain::{
     digest::Digest,
-    job::{Job, JobFailure, JobId, JobRequest, JobStatus, Lease, Progress},
+    job::{Job, JobFailure, JobId, JobRequest, JobStatus, Lease, Priority, Progress},
     result::JobResult,
 };
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,30 @@ pub struct NewJob {
     pub max_attempts: u32,
     /// None: at once, by the database's clock.
     pub run_at: Option<DateTime<Utc>>,
+    pub priority: Priority,
+    /// Name of the key that submits it, not empty; none: nobody's.
+    pub tenant: Option<String>,
+    /// Jobs of the tenant that may be queued, this one among them; none: any number. However many
+    /// are submitted at once, no more will be.
+    pub max_queued: Option<u32>,
+    /// W3C's `traceparent` of the request, for the worker that will run it.
+    pub trace_parent: Option<String>,
+}
+
+impl NewJob {
+    /// Due at once, of the usual priority, nobody's.
+    pub fn new(request: JobRequest, max_attempts: u32) -> Self {
+        Self {
+            id: JobId::new(),
+            request,
+            max_attempts,
+            run_at: None,
+            priority: Priority::NORMAL,
+            tenant: None,
+            max_queued: None,
+            trace_parent: None,
+        }
+    }
 }
 
 /// What makes a repeated request the same request, for [`IdempotencyKey::LIFETIME`] after the
@@ -113,6 +137,7 @@ pub struct JobSummary {
     pub molecule: String,
     pub status: JobStatus,
     pub attempt: u32,
+    pub priority: Priority,
     pub created_at: DateTime<Utc>,
     pub finished_at: Option<DateTime<Utc>>,
 }
@@ -153,15 +178,27 @@ pub struct QueueStats {
 /// Renewals and requests to cancel change no state and leave none.
 #[async_trait]
 pub trait QueueStore: Send + Sync {
-    /// Stores the job, its idempotency key and its first event in one transaction.
+    /// Stores the job, its idempotency key and its first event in one transaction. A job too many of
+    /// its tenant is refused ([`StoreError::QueueFull`]), unless the key was seen before.
     async fn enqueue(
         &self,
         job: &NewJob,
         key: Option<&IdempotencyKey>,
     ) -> Result<Enqueued, StoreError>;
 
-    /// Takes the oldest due job, counts the attempt, and leases it to `worker`.
+    /// Takes the first due job, counts the attempt, and leases it to `worker`. First is whoever has
+    /// waited longest, when each step of [`Priority`] counts like an hour less of it.
     async fn claim(&self, worker: &str, lease: Duration) -> Result<Option<ClaimedJob>, StoreError>;
+
+    /// As [`QueueStore::claim`], passing over every tenant of whom `max_running` jobs run. However
+    /// many claim at once, no more will, as long as all of them claim by this and with the same
+    /// number. What is nobody's is not counted.
+    async fn claim_fairly(
+        &self,
+        worker: &str,
+        lease: Duration,
+        max_running: NonZeroU32,
+    ) -> Result<Option<ClaimedJob>, StoreError>;
 
     /// Extends each lease to now + `lease`; says which were lost and which jobs are to be cancelled.
     async fn renew(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Renewal>, StoreError>;

@@ -241,8 +241,12 @@ pub trait RegistryStore: Send + Sync {
     /// By name.
     async fn list_publisher_keys(&self) -> Result<Vec<PublisherKey>, StoreError>;
 
-    /// Idempotent by digest.
-    async fn record_artifact(&self, artifact: &ArtifactRecord) -> Result<(), StoreError>;
+    /// Idempotent by digest. `recorded_by` is who did it, for the record of changes.
+    async fn record_artifact(
+        &self,
+        artifact: &ArtifactRecord,
+        recorded_by: &str,
+    ) -> Result<(), StoreError>;
 
     /// Newest first.
     async fn list_artifacts(&self) -> Result<Vec<ArtifactRecord>, StoreError>;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use phagen_domain::{digest::Digest, job::JobId};
 
 use crate::StoreError;
 
@@ -15,6 +16,14 @@ pub struct Retention {
     pub cancelled: Option<Duration>,
 }
 
+/// What was forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pruned {
+    pub n_jobs: u64,
+    /// That the results named, each with its job.
+    pub recordings: Vec<(JobId, Digest)>,
+}
+
 #[async_trait]
 pub trait UpkeepStore: Send + Sync {
     /// Takes the tick of a chore: true for one caller in every `every`, by the database's clock,
@@ -23,8 +32,8 @@ pub trait UpkeepStore: Send + Sync {
 
     /// Forgets jobs that ended longer ago than `kept` says, with their events and idempotency keys:
     /// the oldest first, at most `limit` at once, so that no transaction grows long. Votes stay.
-    /// Returns how many it forgot.
-    async fn prune_jobs(&self, kept: Retention, limit: u32) -> Result<u64, StoreError>;
+    /// Tells how many it forgot, and which recordings nobody names any more for it.
+    async fn prune_jobs(&self, kept: Retention, limit: u32) -> Result<Pruned, StoreError>;
 
     /// Forgets idempotency keys that ran out, of requests and of moves, at most `limit` of each.
     /// Returns how many. A key that ran out means nothing whether it is forgotten or not.

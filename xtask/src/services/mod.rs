@@ -2,10 +2,11 @@
 //! and stopped by their ids when the run ends, however it ends. What already runs on the machine is
 //! never touched, and nothing is installed as a service.
 
-mod package;
+pub(crate) mod package;
 mod pgbouncer;
 mod postgres;
 mod process;
+mod programs;
 mod redis;
 mod s3;
 
@@ -19,6 +20,7 @@ use crate::shell::{self, Workspace, say};
 use pgbouncer::{Kind, PgBouncer};
 use postgres::Postgres;
 use process::Account;
+use programs::Programs;
 use redis::Redis;
 use s3::S3;
 
@@ -37,6 +39,7 @@ pub(crate) struct Services {
     postgres: Postgres,
     redis: Redis,
     s3: S3,
+    programs: Programs,
     _folder: TempDir,
 }
 
@@ -53,13 +56,19 @@ impl Services {
         open_to_all(folder.path())?;
         let postgres = Postgres::start(folder.path(), account, durability)?;
         let start = |kind| PgBouncer::start(workspace, folder.path(), account, kind, &postgres);
+        let pgbouncer = start(Kind::New)?;
+        let redis = Redis::start(workspace, folder.path(), account)?;
+        let programs = Programs::gather(workspace, folder.path(), account)?;
+        programs.add("pgbouncer", &pgbouncer.command(account)?, account)?;
+        programs.add("redis-server", &redis.command(account)?, account)?;
         Ok(Self {
             old_pgbouncer: start(Kind::Old)?,
             untracked_pgbouncer: start(Kind::Untracked)?,
-            pgbouncer: start(Kind::New)?,
+            pgbouncer,
             postgres,
-            redis: Redis::start(workspace, folder.path(), account)?,
+            redis,
             s3: S3::start(workspace, folder.path())?,
+            programs,
             _folder: folder,
         })
     }
@@ -78,6 +87,8 @@ impl Services {
             ("PHAGEN_TEST_REDIS", self.redis.url().into()),
             ("PHAGEN_TEST_REDIS_SERVER", self.redis.program().into()),
             ("PHAGEN_TEST_S3", self.s3.url().into()),
+            ("PHAGEN_TEST_PROGRAMS", self.programs.folder().into()),
+            ("PHAGEN_TEST_FAKETIME", self.programs.faketime().into()),
         ]
     }
 }

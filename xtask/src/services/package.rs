@@ -20,7 +20,7 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// A package and the libraries that it needs, as files.
-pub(super) struct Unpacked {
+pub(crate) struct Unpacked {
     root: PathBuf,
 }
 
@@ -34,8 +34,27 @@ impl Unpacked {
     }
 
     pub(super) fn command(&self, account: Account, program: &str) -> Result<Command> {
-        let libraries = self.libraries();
-        let loader = libraries
+        let mut command = account.command(&self.loader()?);
+        command
+            .arg("--library-path")
+            .arg(std::env::join_paths(self.libraries())?)
+            .arg(self.root.join(program));
+        Ok(command)
+    }
+
+    /// The same for a shell, by whoever runs it.
+    pub(crate) fn shell_command(&self, program: &str) -> Result<String> {
+        let libraries = std::env::join_paths(self.libraries())?;
+        Ok(format!(
+            "'{}' --library-path '{}' '{}'",
+            self.loader()?.display(),
+            libraries.display(),
+            self.root.join(program).display()
+        ))
+    }
+
+    fn loader(&self) -> Result<PathBuf> {
+        self.libraries()
             .iter()
             .flat_map(|folder| fs::read_dir(folder).into_iter().flatten())
             .filter_map(|entry| Some(entry.ok()?.path()))
@@ -43,17 +62,11 @@ impl Unpacked {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 name.starts_with("ld-linux") && path.is_file()
             })
-            .with_context(|| format!("`{}` holds no loader", self.root.display()))?;
-        let mut command = account.command(&loader);
-        command
-            .arg("--library-path")
-            .arg(std::env::join_paths(libraries)?)
-            .arg(self.root.join(program));
-        Ok(command)
+            .with_context(|| format!("`{}` holds no loader", self.root.display()))
     }
 
     /// `lib/<machine>` and `usr/lib/<machine>`, whichever the release has.
-    fn libraries(&self) -> Vec<PathBuf> {
+    pub(super) fn libraries(&self) -> Vec<PathBuf> {
         ["usr/lib", "lib"]
             .into_iter()
             .flat_map(|folder| fs::read_dir(self.root.join(folder)).into_iter().flatten())
@@ -64,7 +77,7 @@ impl Unpacked {
 }
 
 /// `package` of the release `suite`, fetched once and kept in the target folder.
-pub(super) fn unpacked(workspace: &Workspace, package: &str, suite: &str) -> Result<Unpacked> {
+pub(crate) fn unpacked(workspace: &Workspace, package: &str, suite: &str) -> Result<Unpacked> {
     let kept = workspace
         .target
         .join("services")

@@ -5,13 +5,14 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
+    process::Command,
     time::Duration,
 };
 
 use anyhow::{Context, Result};
 
 use super::{
-    package,
+    package::{self, Unpacked},
     postgres::{Postgres, USER},
     process::{Account, Server, free_port},
 };
@@ -54,11 +55,13 @@ impl Kind {
     }
 }
 
+const PROGRAM: &str = "usr/sbin/pgbouncer";
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) struct PgBouncer {
     _server: Server,
     port: u16,
+    package: Unpacked,
 }
 
 impl PgBouncer {
@@ -79,7 +82,7 @@ impl PgBouncer {
         let settings = own.join("pgbouncer.ini");
         let told = configuration(port, postgres.port()) + kind.setting();
         fs::write(&settings, told).with_context(|| format!("cannot configure {name}"))?;
-        let mut command = package.command(account, "usr/sbin/pgbouncer")?;
+        let mut command = package.command(account, PROGRAM)?;
         command.arg(&settings).current_dir(&own);
         let mut server = Server::spawn(name, command, own.join("log"))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -87,7 +90,13 @@ impl PgBouncer {
         Ok(Self {
             _server: server,
             port,
+            package,
         })
+    }
+
+    /// One more of the same, with settings that are yet to be named.
+    pub(super) fn command(&self, account: Account) -> Result<Command> {
+        self.package.command(account, PROGRAM)
     }
 
     pub(super) fn url(&self) -> String {

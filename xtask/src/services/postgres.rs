@@ -139,7 +139,7 @@ fn pem(what: &str, bytes: &[u8]) -> String {
 }
 
 /// The folder of the server's programs, which Debian keeps off the path.
-fn programs() -> Result<PathBuf> {
+pub(super) fn programs() -> Result<PathBuf> {
     if let Some(found) = find_programs()? {
         return Ok(found);
     }

@@ -55,6 +55,18 @@ impl Account {
         command
     }
 
+    /// What `setpriv` is told besides, by whoever may not be this user.
+    pub(super) fn options(self) -> Vec<String> {
+        let Some((user, group)) = self.ids else {
+            return Vec::new();
+        };
+        vec![
+            format!("--reuid={user}"),
+            format!("--regid={group}"),
+            "--clear-groups".to_owned(),
+        ]
+    }
+
     /// Makes a folder that is this user's own.
     pub(super) fn folder(self, path: &Path) -> Result<()> {
         fs::create_dir(path)

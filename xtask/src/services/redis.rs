@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    package,
+    package::{self, Unpacked},
     process::{Account, Server, free_port},
 };
 use crate::shell::Workspace;
@@ -31,6 +31,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Redis {
     _server: Server,
     port: u16,
+    package: Unpacked,
     program: PathBuf,
 }
 
@@ -54,8 +55,14 @@ impl Redis {
         Ok(Self {
             _server: server,
             port,
+            package,
             program,
         })
+    }
+
+    /// One more of the same, told nothing yet.
+    pub(super) fn command(&self, account: Account) -> Result<Command> {
+        self.package.command(account, NAME)
     }
 
     pub(super) fn url(&self) -> String {

@@ -3,23 +3,19 @@
 //! takes any access key: what only a server that checks signatures can show, it does not.
 
 use std::{
-    fs,
     net::{Ipv4Addr, SocketAddr, TcpStream},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    path::Path,
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use super::process::{Account, Server, free_port};
-use crate::shell::{Workspace, run_quietly, say};
+use crate::{python, shell::Workspace};
 
 /// What is installed, at the versions that the tests were written for: moto's part that speaks S3,
 /// and what its server needs.
 const PACKAGES: [&str; 3] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
-
-const HELP: &str = "the tests need Python 3.10 or newer with `venv`, and once its package registry (Debian and Ubuntu: `apt install python3-venv`; Fedora: `dnf install python3`; macOS: `brew install python`)";
 
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -30,7 +26,8 @@ pub(super) struct S3 {
 
 impl S3 {
     pub(super) fn start(workspace: &Workspace, folder: &Path) -> Result<Self> {
-        let python = installed(workspace)?;
+        let kept = workspace.target.join("services").join("moto");
+        let python = python::environment(&kept, &PACKAGES, "moto, an S3 server,")?;
         let port = free_port()?;
         let mut command = Account::ours().command(&python);
         command
@@ -50,46 +47,4 @@ impl S3 {
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
-}
-
-/// The Python that has moto, made once and kept in the target folder.
-fn installed(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.target.join("services").join("moto");
-    let python = folder.join("bin").join("python");
-    // Written last: without it, or with other versions in it, the environment is made anew.
-    let stamp = folder.join("packages");
-    let packages = PACKAGES.join("\n");
-    if fs::read_to_string(&stamp).is_ok_and(|has| has == packages) {
-        return Ok(python);
-    }
-    require_python()?;
-    say("installing moto, an S3 server, from Python's package registry (once)");
-    run_quietly(
-        Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&folder),
-    )
-    .context(HELP)?;
-    run_quietly(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet"])
-            .arg("--disable-pip-version-check")
-            .args(PACKAGES),
-    )
-    .context(HELP)?;
-    fs::write(&stamp, packages).with_context(|| format!("cannot write `{}`", stamp.display()))?;
-    Ok(python)
-}
-
-fn require_python() -> Result<()> {
-    let answers = Command::new("python3")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !answers {
-        bail!("`python3` does not run\nhelp: {HELP}");
-    }
-    Ok(())
 }

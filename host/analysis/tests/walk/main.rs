@@ -5,7 +5,10 @@ mod stand_in;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use phagen_analysis::{AnalysisError, strike_broken_quotes};
+use phagen_analysis::{
+    Analysis, AnalysisError, AnalysisSettings, SourceLimit, SourceLimits, strike_broken_quotes,
+    unanswered,
+};
 use phagen_cache::CacheSettings;
 use phagen_domain::{
     assessment::Recommendation,
@@ -15,6 +18,7 @@ use phagen_domain::{
     plugin::World,
     result::{JobResult, SourceStatus},
 };
+use phagen_plugin::SlotSet;
 use room::{Heard, Room, as_of, asked, source};
 use tokio::sync::OnceCell;
 
@@ -208,13 +212,91 @@ async fn a_source_that_may_heal_is_asked_again_but_not_for_ever() {
     let room = open_room().await;
     for (n_failures, status) in [(2, SourceStatus::Found), (3, SourceStatus::Failed)] {
         let mut slots = room.slots.clone();
-        slots.sources = vec![room.recovering_source(n_failures)];
+        slots.sources = vec![room.recovering_source(n_failures, 1)];
         let result = room::analysis(uncached(), room::PATIENT)
             .run(&asked("aspirin"), &slots, as_of(), 0, &Heard::default())
             .await
             .unwrap();
         assert_eq!(result.sources[0].status, status, "{n_failures} failures");
     }
+}
+
+#[tokio::test]
+async fn a_source_that_asks_for_more_time_than_there_is_is_not_waited_for() {
+    let room = open_room().await;
+    let wait_ms = 3_600_000;
+    let mut slots = room.slots.clone();
+    slots.sources = vec![room.recovering_source(1, wait_ms)];
+    let result = room::analysis(uncached(), room::PATIENT)
+        .run(&asked("aspirin"), &slots, as_of(), 0, &Heard::default())
+        .await
+        .unwrap();
+    let report = &result.sources[0];
+    assert_eq!(report.status, SourceStatus::Failed);
+    let error = report.error.as_deref().unwrap();
+    assert!(error.contains("the corpus is down"), "{error}");
+    assert_eq!(
+        report
+            .passing
+            .and_then(|passing| passing.retry_after_milliseconds),
+        Some(wait_ms)
+    );
+    let unanswered = unanswered(&result).expect("nobody answered");
+    assert_eq!(unanswered.retry_after, Some(Duration::from_millis(wait_ms)));
+    assert!(
+        unanswered.message.contains("`literature`: "),
+        "{unanswered:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_source_without_a_turn_degrades_the_result_and_costs_no_call() {
+    let room = open_room().await;
+    let slow = SourceLimit {
+        n_in_flight: None,
+        interval: Duration::from_hours(1),
+    };
+    let literature = room.recovering_source(0, 0);
+    let analysis = room::analysis_with(
+        uncached(),
+        AnalysisSettings {
+            source_limits: SourceLimits {
+                of_slot: [(literature.slot.clone(), slow)].into(),
+                patience: Duration::ZERO,
+                ..SourceLimits::default()
+            },
+            ..AnalysisSettings::default()
+        },
+    );
+    let mut slots = room.slots.clone();
+    slots.sources = vec![literature];
+    // So many are asked for that one page holds them all.
+    let mut request = asked("tamoxifen");
+    request.limit = 100;
+    let run = async |analysis: &Analysis, slots: &SlotSet| {
+        let heard = Heard::default();
+        let run = analysis.run(&request, slots, as_of(), 0, &heard);
+        run.await.unwrap()
+    };
+    let first = run(&analysis, &slots).await;
+    assert_eq!(first.sources[0].status, SourceStatus::Found);
+    // The next job comes too soon, and so does one that keeps its calls.
+    for analysis in [&analysis, &analysis.uncached()] {
+        let second = run(analysis, &slots).await;
+        assert_eq!(second.sources[0].status, SourceStatus::Failed);
+        assert!(
+            second.warnings[0].contains("had no turn"),
+            "{:?}",
+            second.warnings
+        );
+        assert!(unanswered(&second).is_some());
+    }
+    // Another slot is not held up, and what it answers is a result.
+    slots.sources.push(source(&room.host, "patent", "patent"));
+    let third = run(&analysis, &slots).await;
+    assert_eq!(third.sources[0].status, SourceStatus::Failed);
+    assert_ne!(third.sources[1].status, SourceStatus::Failed);
+    assert!(third.degraded && unanswered(&third).is_none());
 }
 
 #[tokio::test]

@@ -80,6 +80,7 @@ pub(crate) fn stuck_sources() -> (mpsc::Sender<()>, Vec<ActiveSlot>) {
 /// A corpus that is down at first, then answers from the other.
 struct Recovering {
     n_failures_left: AtomicU32,
+    retry_after_ms: u64,
     corpus: Arc<Searched>,
 }
 
@@ -92,7 +93,7 @@ impl CorpusSearch for Recovering {
         self.n_failures_left.store(before - 1, Ordering::SeqCst);
         Err(Failure {
             retryable: true,
-            retry_after_ms: Some(1),
+            retry_after_ms: Some(self.retry_after_ms),
             ..Failure::new("unavailable", "the corpus is down")
         })
     }
@@ -149,10 +150,12 @@ pub(crate) fn endless_source() -> (Asked, ActiveSlot) {
 }
 
 impl Room {
-    /// A literature source whose corpus fails `n_failures` times before it answers.
-    pub(crate) fn recovering_source(&self, n_failures: u32) -> ActiveSlot {
+    /// A literature source whose corpus fails `n_failures` times before it answers, and asks to be
+    /// left alone after each.
+    pub(crate) fn recovering_source(&self, n_failures: u32, retry_after_ms: u64) -> ActiveSlot {
         let host = host(Arc::new(Recovering {
             n_failures_left: AtomicU32::new(n_failures),
+            retry_after_ms,
             corpus: Arc::clone(&self.corpus),
         }));
         source(&host, "literature", "literature")
@@ -199,6 +202,14 @@ impl Room {
 }
 
 pub(crate) fn analysis(cache: CacheSettings, source_deadline: Duration) -> Analysis {
+    let settings = AnalysisSettings {
+        source_deadline,
+        ..AnalysisSettings::default()
+    };
+    analysis_with(cache, settings)
+}
+
+pub(crate) fn analysis_with(cache: CacheSettings, settings: AnalysisSettings) -> Analysis {
     let drugs = DrugList::read(&data("vocabulary/drugs.jsonl.gz")).expect("the drug list");
     let vocabulary = MeshVocabulary::read(&data("vocabulary")).expect("the vocabulary");
     Analysis::new(AnalysisParts {
@@ -208,7 +219,7 @@ pub(crate) fn analysis(cache: CacheSettings, source_deadline: Duration) -> Analy
             cache,
             Arc::new(FixedClock(DateTime::UNIX_EPOCH)),
         )),
-        settings: AnalysisSettings { source_deadline },
+        settings,
         phagen_version: "test".to_owned(),
     })
 }

@@ -15,6 +15,16 @@ pub enum AddressStyle {
     VirtualHost,
 }
 
+/// Where an endpoint may be spoken to without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlainHttp {
+    /// On this machine alone.
+    Loopback,
+    /// On a network that its operator answers for. The secret key is not sent in either case, and
+    /// what is read is checked against its digest; what is stored can be read on the way.
+    Anywhere,
+}
+
 /// A bucket and the part of it that is ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketAddress {
@@ -36,6 +46,7 @@ impl BucketAddress {
         endpoint: Option<&str>,
         region: Option<&str>,
         style: Option<AddressStyle>,
+        plain: PlainHttp,
     ) -> Result<Self, BlobError> {
         let rest = url
             .strip_prefix("s3://")
@@ -67,7 +78,7 @@ impl BucketAddress {
             None => format!("https://s3.{region}.amazonaws.com"),
         };
         Ok(Self {
-            url: bucket_url(&endpoint, bucket, style.unwrap_or(default_style))?,
+            url: bucket_url(&endpoint, bucket, style.unwrap_or(default_style), plain)?,
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
             region: region.to_owned(),
@@ -103,7 +114,12 @@ impl fmt::Display for BucketAddress {
     }
 }
 
-fn bucket_url(endpoint: &str, bucket: &str, style: AddressStyle) -> Result<String, BlobError> {
+fn bucket_url(
+    endpoint: &str,
+    bucket: &str,
+    style: AddressStyle,
+    plain: PlainHttp,
+) -> Result<String, BlobError> {
     let parsed: Uri = endpoint
         .parse()
         .map_err(|_| invalid(endpoint, "expected `https://host` or `https://host:port`"))?;
@@ -126,10 +142,10 @@ fn bucket_url(endpoint: &str, bucket: &str, style: AddressStyle) -> Result<Strin
     if !is_plain && *scheme != Scheme::HTTPS {
         return Err(invalid(endpoint, "an endpoint begins with `https://`"));
     }
-    if is_plain && !is_loopback(authority.host()) {
+    if is_plain && plain == PlainHttp::Loopback && !is_loopback(authority.host()) {
         return Err(invalid(
             endpoint,
-            "without TLS only this machine itself is asked: expected `https://`",
+            "without TLS only this machine itself is asked: expected `https://`, or `allow_plain_http` beside it",
         ));
     }
     Ok(match style {
@@ -179,8 +195,23 @@ mod tests {
 
     /// Where the bucket `phagen` is.
     fn found(endpoint: Option<&str>, style: Option<AddressStyle>) -> String {
-        let address = BucketAddress::parse("s3://phagen", endpoint, None, style).unwrap();
+        let address =
+            BucketAddress::parse("s3://phagen", endpoint, None, style, PlainHttp::Loopback)
+                .unwrap();
         address.url().to_owned()
+    }
+
+    #[test]
+    fn plain_http_reaches_another_machine_only_where_it_is_allowed() {
+        let parse = |plain| {
+            let endpoint = Some("http://object-store:9000");
+            BucketAddress::parse("s3://phagen", endpoint, None, None, plain)
+        };
+        let address = parse(PlainHttp::Anywhere).unwrap();
+        assert_eq!(address.url(), "http://object-store:9000/phagen");
+        assert!(!address.is_encrypted());
+        let error = parse(PlainHttp::Loopback).unwrap_err().to_string();
+        assert!(error.contains("allow_plain_http"), "{error}");
     }
 
     #[test]
@@ -199,7 +230,8 @@ mod tests {
             assert_eq!(found(Some(endpoint), None), format!("{endpoint}/phagen"));
         }
         let region = Some("eu-central-1");
-        let address = BucketAddress::parse("s3://phagen", None, region, None).unwrap();
+        let address =
+            BucketAddress::parse("s3://phagen", None, region, None, PlainHttp::Loopback).unwrap();
         assert_eq!(
             address.url(),
             "https://phagen.s3.eu-central-1.amazonaws.com"
@@ -214,7 +246,7 @@ mod tests {
             ("s3://phagen/", "", "s3://phagen"),
             ("s3://phagen/prod/a/", "prod/a", "s3://phagen/prod/a"),
         ] {
-            let address = BucketAddress::parse(url, None, None, None).unwrap();
+            let address = BucketAddress::parse(url, None, None, None, PlainHttp::Loopback).unwrap();
             assert_eq!(address.prefix(), prefix);
             assert_eq!(address.to_string(), shown);
         }
@@ -249,7 +281,8 @@ mod tests {
                 "without TLS",
             ),
         ] {
-            let error = BucketAddress::parse(url, endpoint, None, None).unwrap_err();
+            let error =
+                BucketAddress::parse(url, endpoint, None, None, PlainHttp::Loopback).unwrap_err();
             let error = error.to_string();
             assert!(error.contains(told), "{url} {endpoint:?}: {error}");
         }
@@ -263,7 +296,8 @@ mod tests {
             ("s3://ada:s3cret@phagen", None),
             (with_key, None),
         ] {
-            let error = BucketAddress::parse(url, endpoint, None, None).unwrap_err();
+            let error =
+                BucketAddress::parse(url, endpoint, None, None, PlainHttp::Loopback).unwrap_err();
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }
     }

@@ -2,6 +2,7 @@
 
 mod address;
 mod connect;
+mod fetch;
 
 use std::{error::Error, fmt, time::Duration};
 
@@ -15,7 +16,7 @@ use object_store::{
 };
 use phagen_domain::digest::Digest;
 
-pub use address::{AddressStyle, BucketAddress};
+pub use address::{AddressStyle, BucketAddress, PlainHttp};
 
 use crate::{BlobError, MAX_BLOB_BYTES, folder::place_of};
 use connect::Connector;
@@ -74,6 +75,8 @@ impl Bucket {
             .with_endpoint(address.url())
             .with_access_key_id(credentials.access_key)
             .with_secret_access_key(credentials.secret_key)
+            // One by one: not every server knows the other way.
+            .with_disable_bulk_delete(true)
             .with_retry(RetryConfig {
                 backoff: BackoffConfig {
                     init_backoff: FIRST_WAIT,
@@ -177,6 +180,15 @@ impl Bucket {
             )));
         }
         Ok(Some(bytes))
+    }
+
+    /// Deletes a blob; one that is not there is as good as deleted.
+    pub(crate) async fn delete(&self, digest: &Digest) -> Result<(), BlobError> {
+        let place = place_of(digest);
+        match self.store.delete(&self.path(&place)).await {
+            Err(error) if !is_absent(&error) => Err(self.failed("delete", &place, &error)),
+            _ => Ok(()),
+        }
     }
 
     fn path(&self, place: &str) -> Path {

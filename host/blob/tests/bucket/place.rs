@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use phagen_blob::{BlobFolder, Blobs, Bucket, BucketAddress, BucketSettings, Credentials};
+use phagen_blob::{
+    BlobFolder, Blobs, Bucket, BucketAddress, BucketSettings, Credentials, PlainHttp,
+};
 use phagen_domain::digest::Digest;
 use reqwest::{Client, Method, StatusCode};
 use tempfile::TempDir;
@@ -109,7 +111,8 @@ pub(crate) fn bucket_at(endpoint: &str, bucket: &str, secret_key: &str) -> Bucke
 pub(crate) fn settings_at(endpoint: &str, bucket: &str, secret_key: &str) -> BucketSettings {
     let url = format!("s3://{bucket}/{PREFIX}");
     BucketSettings {
-        address: BucketAddress::parse(&url, Some(endpoint), None, None).expect("an address"),
+        address: BucketAddress::parse(&url, Some(endpoint), None, None, PlainHttp::Loopback)
+            .expect("an address"),
         credentials: Credentials {
             access_key: ACCESS_KEY.to_owned(),
             secret_key: secret_key.to_owned(),

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use phagen_cache::{RedisSettings, RedisTier};
+use phagen_cache::{CacheSettings, RedisSettings, RedisTier};
 use tempfile::TempDir;
 
 use crate::{
@@ -59,6 +59,7 @@ fn tier(server: &RedisServer, prefix: &str, roots: &Certificate) -> Arc<RedisTie
         url: format!("rediss://localhost:{}", server.port()),
         prefix: prefix.to_owned(),
         roots: Some(roots.pem.clone().into_bytes()),
+        timeout: CacheSettings::TIER_TIMEOUT,
     };
     Arc::new(RedisTier::open(&settings).expect("an address"))
 }

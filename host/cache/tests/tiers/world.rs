@@ -19,6 +19,8 @@ use phagen_store::CacheTier;
 /// Longest that anything here is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
@@ -49,16 +51,32 @@ pub(crate) async fn over(tier: Arc<dyn CacheTier>) -> Cache {
     Cache::over(settings(), TestClock::new(), tier).await
 }
 
+/// Whoever waits for an answer of this tier waits an hour: what goes on all the same did not wait.
+pub(crate) async fn impatient(tier: Arc<dyn CacheTier>) -> Cache {
+    let settings = CacheSettings {
+        tier_patience: Duration::from_millis(3),
+        tier_timeout: HOUR,
+        ..settings()
+    };
+    Cache::over(settings, TestClock::new(), tier).await
+}
+
 /// In the shared server, below a prefix of the test's own.
 pub(crate) fn prefix() -> String {
     format!("test-{}", uuid::Uuid::new_v4().simple())
 }
 
 pub(crate) fn redis(url: &str, prefix: &str) -> Arc<dyn CacheTier> {
+    redis_within(url, prefix, CacheSettings::TIER_TIMEOUT)
+}
+
+/// With another bound on its answers.
+pub(crate) fn redis_within(url: &str, prefix: &str, timeout: Duration) -> Arc<dyn CacheTier> {
     let settings = RedisSettings {
         url: url.to_owned(),
         prefix: prefix.to_owned(),
         roots: None,
+        timeout,
     };
     Arc::new(RedisTier::open(&settings).expect("an address"))
 }

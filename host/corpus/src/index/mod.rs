@@ -1,6 +1,7 @@
 //! The Tantivy index: its fields, how it is opened, and which state of it is searched.
 
 mod fields;
+mod files;
 
 use std::{
     fs, io,
@@ -18,7 +19,7 @@ use tantivy::{
     TantivyError,
     directory::{MmapDirectory, error::LockError},
     merge_policy::LogMergePolicy,
-    schema::{IndexRecordOption, Value},
+    schema::{IndexRecordOption, Schema, Value},
 };
 
 pub(crate) use fields::Fields;
@@ -38,6 +39,8 @@ pub(crate) struct CorpusIndex {
     pub(crate) fields: Fields,
     reader: IndexReader,
     current: RwLock<Arc<Snapshot>>,
+    /// Of one that is finished: it has one state for good.
+    digest: Option<Digest>,
     /// Held while the state changes, so that nobody loads one that is half made.
     changing: Mutex<()>,
 }
@@ -62,6 +65,14 @@ struct FileMark {
 
 impl CorpusIndex {
     pub(crate) fn open(dir: &Path) -> Result<Self, CorpusError> {
+        Self::open_as(dir, None)
+    }
+
+    pub(crate) fn open_snapshot(dir: &Path, digest: Digest) -> Result<Self, CorpusError> {
+        Self::open_as(dir, Some(digest))
+    }
+
+    fn open_as(dir: &Path, digest: Option<Digest>) -> Result<Self, CorpusError> {
         fs::create_dir_all(dir).map_err(|source| CorpusError::CreateFolder {
             dir: dir.to_owned(),
             source,
@@ -79,7 +90,11 @@ impl CorpusIndex {
         };
         let (schema, fields) = fields::schema();
         let directory = MmapDirectory::open(dir).map_err(|error| failed(error.into()))?;
-        let index = Index::open_or_create(directory, schema).map_err(failed)?;
+        let index = match digest {
+            None => Index::open_or_create(directory, schema),
+            Some(_) => Index::open(directory).and_then(|index| fitting(index, &schema)),
+        };
+        let index = index.map_err(failed)?;
         index
             .tokenizers()
             .register(analyser::NAME, analyser::build());
@@ -91,13 +106,17 @@ impl CorpusIndex {
             .doc_store_cache_num_blocks(N_CACHED_BLOCKS)
             .try_into()
             .map_err(failed)?;
-        let snapshot = load(dir, &index, &reader)?;
+        let mut snapshot = load(dir, &index, &reader)?;
+        if let Some(digest) = digest {
+            snapshot.state = digest;
+        }
         Ok(Self {
             dir: dir.to_owned(),
             index,
             fields,
             reader,
             current: RwLock::new(Arc::new(snapshot)),
+            digest,
             changing: Mutex::new(()),
         })
     }
@@ -105,6 +124,9 @@ impl CorpusIndex {
     /// The newest committed state; while this process is committing, the one before.
     pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, CorpusError> {
         let held = self.held();
+        if self.digest.is_some() {
+            return Ok(held);
+        }
         if file_mark(&self.dir).is_ok_and(|mark| mark == held.mark) {
             return Ok(held);
         }
@@ -171,6 +193,15 @@ impl CorpusIndex {
             .map_err(CorpusError::index("taking back an import"))?;
         Ok(())
     }
+}
+
+/// [`Index::open_or_create`] asks this itself.
+fn fitting(index: Index, schema: &Schema) -> tantivy::Result<Index> {
+    if index.schema() == *schema {
+        return Ok(index);
+    }
+    let other = "the index has other fields".to_owned();
+    Err(TantivyError::SchemaError(other))
 }
 
 /// Loads the committed state together with its generation: again, when a commit came in between.

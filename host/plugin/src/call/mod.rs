@@ -9,10 +9,7 @@ mod place;
 mod tally;
 mod work;
 
-use std::{
-    cell::Cell,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
 use phagen_domain::plugin::{Failure, World};
@@ -26,6 +23,7 @@ use place::{fresh_store, place};
 use tally::{Tally, record_seconds, tell_breaker};
 
 pub(crate) use describe::describe;
+pub(crate) use tally::{begun, span, told};
 pub(crate) use work::{find, rerank, search, self_test};
 
 use crate::{
@@ -44,7 +42,8 @@ use crate::{
 
 /// What the engine's tick does to a running guest: past its deadline it ends, before it lets
 /// others have the thread.
-pub(crate) fn on_tick(guest: &Guest) -> UpdateDeadline {
+pub(crate) fn on_tick(guest: &mut Guest) -> UpdateDeadline {
+    guest.n_ticks += 1;
     if Instant::now() >= guest.deadline {
         UpdateDeadline::Interrupt
     } else {
@@ -123,7 +122,8 @@ impl<'a> Call<'a> {
                 exports,
                 past,
             }) => {
-                store.data_mut().begin_again(plugin.limits());
+                let corpus = slot.corpus();
+                store.data_mut().begin_again(plugin.limits(), corpus);
                 (store, Some((exports, past)))
             }
             None => (fresh_store(slot, as_of, taking.as_ref()), None),
@@ -134,13 +134,7 @@ impl<'a> Call<'a> {
             name,
             deadline: Duration::ZERO,
             ticket: None,
-            tally: Tally {
-                slot,
-                call: name,
-                started,
-                outcome: "cancelled",
-                memory_bytes: Cell::new(0),
-            },
+            tally: Tally::begin(slot, name, started),
             taking,
             kept,
             store,
@@ -208,6 +202,7 @@ impl<'a> Call<'a> {
     ) -> Result<T, PluginError> {
         let bytes = self.store.data().limiter.bytes();
         self.tally.memory_bytes.set(bytes);
+        self.tally.n_ticks.set(self.store.data().n_ticks);
         let circumstances = || Circumstances {
             call,
             deadline: self.deadline,

@@ -90,6 +90,8 @@ pub(crate) struct Guest {
     pub(crate) limiter: Limiter,
     /// When the engine's tick ends the guest.
     pub(crate) deadline: Instant,
+    /// Ticks of the engine that it computed through in this call.
+    pub(crate) n_ticks: u64,
     role: Arc<Role>,
     denials: Denials,
     corpus: Arc<dyn CorpusSearch>,
@@ -147,6 +149,7 @@ impl Guest {
         Self {
             limiter: Limiter::new(limits.memory_bytes),
             deadline: Instant::now(),
+            n_ticks: 0,
             role: Arc::clone(&role),
             denials: denials.clone(),
             corpus,
@@ -162,7 +165,9 @@ impl Guest {
 
     /// For the next call of a kept instance: what is counted by the call starts anew. Placeholders
     /// stay, since the guest was told them at its `init`.
-    pub(crate) fn begin_again(&mut self, limits: &CallLimits) {
+    pub(crate) fn begin_again(&mut self, limits: &CallLimits, corpus: Arc<dyn CorpusSearch>) {
+        self.corpus = corpus;
+        self.n_ticks = 0;
         self.log = LogBudget::new(limits);
         self.denials.forget();
         self.door.begin_again();

@@ -6,7 +6,8 @@ use std::sync::{
 };
 
 use metrics::{
-    Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit,
 };
 use tracing::{Event, Subscriber, span};
 
@@ -62,6 +63,17 @@ impl HistogramFn for Series {
     }
 }
 
+impl CounterFn for Series {
+    fn increment(&self, value: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "counts of a test are small")]
+        HistogramFn::record(self, value as f64);
+    }
+
+    fn absolute(&self, value: u64) {
+        self.increment(value);
+    }
+}
+
 impl Recorder for Recorded {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
@@ -69,8 +81,8 @@ impl Recorder for Recorded {
 
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
-    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::noop()
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(Arc::new(Series(key.clone(), self.clone())))
     }
 
     fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
@@ -107,7 +119,8 @@ async fn every_call_is_counted_under_its_outcome() {
             assert_eq!(label(key, "slot").as_deref(), Some("test"));
             assert_eq!(label(key, "call").as_deref(), Some("search"));
             let digest = ok.plugin.digest().short();
-            assert_eq!(label(key, "plugin"), Some(digest));
+            assert_eq!(label(key, "version"), Some(digest));
+            assert_eq!(label(key, "plugin").as_deref(), Some(ok.plugin.name()));
             label(key, "outcome").expect("an outcome")
         })
         .collect();
@@ -122,4 +135,22 @@ async fn every_call_is_counted_under_its_outcome() {
         n_bytes.iter().all(|bytes| *bytes >= 65_536.0),
         "{n_bytes:?}"
     );
+}
+
+#[tokio::test]
+async fn what_a_guest_computes_is_counted_in_ticks_also_when_it_is_ended() {
+    let room = Room::hasty();
+    let looping = room.source("loop");
+    let recorded = Recorded::default();
+    let guard = metrics::set_default_local_recorder(&recorded);
+    let ended = looping.search(&query(), 3, None).await;
+    assert_eq!(ended.expect_err("a timeout").code(), "plugin_timeout");
+    drop(guard);
+    let recorded = recorded.0.lock().expect("not poisoned");
+    let ticks = recorded
+        .iter()
+        .find(|(key, _)| key.name() == "phagen_plugin_ticks_total");
+    // It was stopped at one, so there was one.
+    let (_, n_ticks) = ticks.expect("a count");
+    assert!(*n_ticks >= 1.0, "{n_ticks}");
 }

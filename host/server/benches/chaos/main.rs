@@ -1,60 +1,64 @@
-//! What holds while processes die: `cargo xtask chaos [sqlite|postgres]`.
+//! What holds while the machine fails: `cargo xtask chaos [sqlite|postgres|FAULT…]`.
 //!
-//! Real processes of the shipped binary share one database. One is killed every 350 ms while they
-//! work off 600 jobs, and whichever claims a poison job is killed for it. Nothing in the binary knows
-//! of this. The run ends with an error when a job was lost, ended twice, or ended without its result.
+//! Does each fault at full length, prints what it counted, and ends with an error when something
+//! that must hold did not.
 
 #![expect(clippy::print_stdout, reason = "a run's output is its answer")]
 
-mod cluster;
-mod place;
-mod slow_source;
-mod storm;
-mod verdict;
+mod fault;
 
-use anyhow::{Result, bail};
+use std::sync::Arc;
 
-use cluster::Cluster;
-use place::Place;
+use anyhow::{Result, bail, ensure};
+
+use fault::{Fault, Kit, Size, variable};
+
+const FULL: Size = Size {
+    n_jobs: 600,
+    n_workers: 6,
+    n_poison: 3,
+    poison_attempts: 8,
+    n_outages: 4,
+};
 
 fn main() -> Result<()> {
-    // `cargo bench` adds `--bench`; everything else names an engine.
+    // `cargo bench` adds `--bench`; everything else is a word of a fault's name.
     let wanted: Vec<String> = std::env::args()
         .skip(1)
         .filter(|argument| !argument.starts_with("--"))
         .collect();
-    phagen_package::oci::install_tls();
+    let is_wanted = |fault: &Fault| {
+        let name = fault.to_string();
+        wanted.is_empty()
+            || name
+                .split(' ')
+                .any(|word| wanted.iter().any(|one| one == word))
+    };
+    let faults: Vec<Fault> = Fault::ALL.into_iter().filter(is_wanted).collect();
+    ensure!(!faults.is_empty(), "no fault is called {wanted:?}");
+    let kit = Arc::new(Kit::new(
+        variable("PHAGEN_BENCH_BINARY")?,
+        variable("PHAGEN_BENCH_SHARE")?,
+        variable("PHAGEN_BENCH_GUESTS")?,
+    )?);
     let runtime = tokio::runtime::Runtime::new()?;
     let mut broken = Vec::new();
-    for engine in ["sqlite", "postgres"] {
-        if !wanted.is_empty() && !wanted.iter().any(|name| name == engine) {
-            continue;
-        }
-        println!("\n{engine}");
-        let outcome = runtime.block_on(run(engine))?;
-        if !outcome.holds() {
-            broken.push(engine);
+    for fault in faults {
+        println!("\n{fault}");
+        match runtime.block_on(fault.run(&kit, FULL)) {
+            Ok(figures) => {
+                print!("{figures}");
+                let of_it = figures.broken().iter();
+                broken.extend(of_it.map(|what| format!("{fault}: {what}")));
+            }
+            Err(error) => {
+                println!("  {error:?}");
+                broken.push(format!("{fault}: {error}"));
+            }
         }
     }
     if !broken.is_empty() {
-        bail!("what must hold did not on {}", broken.join(" and "));
+        bail!("what must hold did not:\n  {}", broken.join("\n  "));
     }
     Ok(())
-}
-
-async fn run(engine: &str) -> Result<verdict::Verdict> {
-    let place = match engine {
-        "sqlite" => Place::sqlite()?,
-        _ => Place::postgres().await?,
-    };
-    let source = slow_source::SlowSource::start().await?;
-    let mut cluster = Cluster::start(&place)?;
-    source.install(&cluster).await?;
-    let jobs = storm::submit(&cluster).await?;
-    let storm = storm::rage(&mut cluster, &place, &jobs).await?;
-    let verdict = verdict::of(&place, &jobs, &storm).await?;
-    drop(cluster);
-    place.clear().await?;
-    println!("{verdict}");
-    Ok(verdict)
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use futures::future::try_join_all;
 use phagen_analysis::ProgressSink;
 use phagen_domain::{
-    job::{JobId, JobRequest, Progress},
+    job::{JobRequest, Progress},
     result::JobResult,
 };
 use phagen_plugin::SlotSet;
@@ -100,12 +100,7 @@ async fn cached(house: &Arc<House>) -> Result<()> {
 }
 
 async fn through_the_queue(house: &Arc<House>, molecule: &str) -> Result<()> {
-    let job = NewJob {
-        id: JobId::new(),
-        request: request(molecule),
-        max_attempts: 3,
-        run_at: None,
-    };
+    let job = NewJob::new(request(molecule), 3);
     house.store.enqueue(&job, None).await?;
     let claimed = house
         .store
@@ -118,7 +113,11 @@ async fn through_the_queue(house: &Arc<House>, molecule: &str) -> Result<()> {
     Ok(())
 }
 
-async fn analyse(house: &Arc<House>, slots: &SlotSet, molecule: &str) -> Result<JobResult> {
+pub(crate) async fn analyse(
+    house: &Arc<House>,
+    slots: &SlotSet,
+    molecule: &str,
+) -> Result<JobResult> {
     let as_of = house.clock.now().date_naive();
     let generation = house.corpus.generation();
     Ok(house
@@ -127,7 +126,7 @@ async fn analyse(house: &Arc<House>, slots: &SlotSet, molecule: &str) -> Result<
         .await?)
 }
 
-fn request(molecule: &str) -> JobRequest {
+pub(crate) fn request(molecule: &str) -> JobRequest {
     JobRequest {
         molecule: molecule.to_owned(),
         smiles: None,

@@ -12,14 +12,17 @@
 )]
 
 mod analysis;
+mod api;
 mod calls;
 mod corpus;
 mod deploy;
+mod engine;
 mod guests;
 mod hostile;
 mod install;
 mod process;
 mod setting;
+mod start;
 mod swap;
 mod timing;
 
@@ -38,7 +41,7 @@ fn main() -> Result<()> {
     phagen_package::oci::install_tls();
     let setting = Setting::prepare()?;
     println!("{}", setting::machine());
-    let figures: [(&str, Measure); 9] = [
+    let figures: [(&str, Measure); 11] = [
         ("process", process::measure),
         ("analysis", analysis::measure),
         ("corpus", corpus::measure),
@@ -48,6 +51,8 @@ fn main() -> Result<()> {
         ("install", install::measure),
         ("deploy", deploy::measure),
         ("swap", swap::measure),
+        ("start", start::measure),
+        ("api", api::measure),
     ];
     for (name, measure) in figures {
         if wanted.is_empty() || wanted.iter().any(|figure| figure == name) {

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -57,13 +57,19 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(setting: &Setting, data: &Path) -> Result<Self> {
-        let mut child = setting
-            .phagen_on(data)
+        let mut command = setting.phagen_on(data);
+        command.env("PHAGEN_LOG__FILTER", "error");
+        Self::spawn_with(command, &[])
+    }
+
+    /// `command`: the binary; `arguments`: further ones of `serve`.
+    pub(crate) fn spawn_with(mut command: Command, arguments: &[&str]) -> Result<Self> {
+        let mut child = command
             .args(["serve", "--port", "0"])
+            .args(arguments)
             .stdout(Stdio::piped())
-            .env("PHAGEN_LOG__FILTER", "error")
             .spawn()
-            .with_context(|| format!("cannot start `{}`", setting.binary.display()))?;
+            .with_context(|| format!("cannot start `{}`", command.get_program().display()))?;
         let mut line = String::new();
         let stdout = child.stdout.take().context("no standard output")?;
         BufReader::new(stdout).read_line(&mut line)?;

@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use phagen_server::{config::Settings, house::House};
 use tokio::runtime::Runtime;
 
+/// How the variables of this project begin.
+const OURS: &str = "PHAGEN_";
 /// Variables in which `cargo xtask bench` names what it built.
 const SHARE: &str = "PHAGEN_BENCH_SHARE";
 const BINARY: &str = "PHAGEN_BENCH_BINARY";
@@ -46,7 +48,8 @@ impl Setting {
         let imported = setting.phagen().args(["corpus", "import"]).output()?;
         anyhow::ensure!(
             imported.status.success(),
-            "the bundled corpus was not imported"
+            "the bundled corpus was not imported: {}",
+            String::from_utf8_lossy(&imported.stderr)
         );
         setting.open(true)?;
         Ok(setting)
@@ -60,13 +63,15 @@ impl Setting {
     /// The same on another data folder.
     pub(crate) fn phagen_on(&self, data: &Path) -> Command {
         let mut command = Command::new(&self.binary);
+        // What `cargo xtask bench` says is for the benchmark, and settings to the binary.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with(OURS) {
+                command.env_remove(name);
+            }
+        }
         command
             .env("PHAGEN_DATA_DIR", data)
-            .env("PHAGEN_SHARE_DIR", &self.share)
-            .env_remove(SHARE)
-            .env_remove(BINARY)
-            .env_remove(GUESTS)
-            .env_remove(LANGUAGES);
+            .env("PHAGEN_SHARE_DIR", &self.share);
         command
     }
 

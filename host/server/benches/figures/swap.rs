@@ -113,19 +113,15 @@ async fn load(house: &Arc<House>, n_jobs: usize, pace: Option<Duration>) -> Resu
             let turn = u32::try_from(turn)?;
             tokio::time::sleep_until(begun + pace * turn).await;
         }
-        let job = NewJob {
-            id: JobId::new(),
-            request: JobRequest {
-                molecule: MOLECULES[turn % MOLECULES.len()].to_owned(),
-                smiles: None,
-                synonyms: Vec::new(),
-                sources: None,
-                limit: JobRequest::DEFAULT_LIMIT,
-                record: false,
-            },
-            max_attempts: 1,
-            run_at: None,
+        let request = JobRequest {
+            molecule: MOLECULES[turn % MOLECULES.len()].to_owned(),
+            smiles: None,
+            synonyms: Vec::new(),
+            sources: None,
+            limit: JobRequest::DEFAULT_LIMIT,
+            record: false,
         };
+        let job = NewJob::new(request, 1);
         house.store.enqueue(&job, None).await?;
         house.wake.notify_one();
         ids.push(job.id);

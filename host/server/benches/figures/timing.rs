@@ -11,6 +11,10 @@ impl Timings {
         Self(runs)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The run that `share` of all runs did not exceed.
     pub(crate) fn quantile(&self, share: f64) -> Duration {
         let index = ((self.0.len() - 1) as f64 * share).round() as usize;

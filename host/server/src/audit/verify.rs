@@ -1,5 +1,5 @@
 //! Holds the record of changes against itself, against the ends that were noted outside the
-//! database, and against what it tells of: moves, slots and keys.
+//! database, and against what it tells of: moves, slots, keys and artifacts.
 //!
 //! What was there before the first row is not covered by it.
 
@@ -39,6 +39,7 @@ pub async fn verify(store: &dyn Store, log: &HeadLog) -> Result<AuditReport> {
         audit.check_events(store).await?;
         audit.check_keys(store).await?;
         audit.check_publishers(store).await?;
+        audit.check_models(store).await?;
         if store.audit_head().await? == before {
             return Ok(AuditReport {
                 head: audit.walk.head(),
@@ -203,6 +204,31 @@ impl Audit {
         }
         let names = keys.iter().map(|key| key.name.as_str()).collect();
         self.check_gone(AuditChange::PUBLISHER_ADD, &names);
+        Ok(())
+    }
+
+    /// Weights from before the first row have none; which of them serve is told by moves of slots.
+    async fn check_models(&mut self, store: &dyn Store) -> Result<()> {
+        let mut stored = BTreeSet::new();
+        for artifact in store.list_artifacts().await? {
+            let name = artifact.digest.to_string();
+            let recorded = AuditChange::of_model_recorded(&artifact, "")?;
+            if let Some((row, told)) = self.find(AuditChange::MODEL_RECORD, &name)
+                && told != recorded.digest
+            {
+                self.faults
+                    .push(format!("artifact `{name}` is not as row {row} left it"));
+            }
+            stored.insert(name);
+        }
+        let mut gone: Vec<String> = self
+            .told
+            .iter()
+            .filter(|((told, name), _)| told == AuditChange::MODEL_RECORD && !stored.contains(name))
+            .map(|((_, name), (row, _))| format!("artifact `{name}`, of row {row}, is missing"))
+            .collect();
+        gone.sort();
+        self.faults.extend(gone);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use phagen_domain::{
-    job::{Job, JobId, JobRequest, JobState, Progress, Stage},
+    job::{Job, JobId, JobRequest, JobState, Priority, Progress, Stage},
     result::JobResult,
 };
 use phagen_store::{Enqueued, NewJob};
@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// Pieces of evidence kept per kind.
     #[arg(long)]
     limit: Option<u32>,
+    /// 1 (urgent) to 4 (bulk): which job goes first where several wait.
+    #[arg(long, default_value = "2", value_parser = parse_priority)]
+    priority: Priority,
     /// Keep every call of a plugin with its inputs, for `phagen replay`.
     #[arg(long)]
     record: bool,
@@ -56,7 +59,7 @@ pub(super) async fn run(mut settings: Settings, arguments: Arguments) -> Result<
     stop::listen(&shutdown)?;
     import::bundled_once(&house, &shutdown).await?;
     let request = check(&house, &arguments).await?;
-    let mut result = analyse(&house, request, &shutdown).await?;
+    let mut result = analyse(&house, request, arguments.priority, &shutdown).await?;
     phagen_analysis::strike_broken_quotes(&mut result);
     if let Some(file) = &arguments.svg {
         write_svg(&result, file)?;
@@ -69,6 +72,11 @@ pub(super) async fn run(mut settings: Settings, arguments: Arguments) -> Result<
         write::line(&report::render(&result));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn parse_priority(text: &str) -> Result<Priority, String> {
+    let number: u32 = text.parse().map_err(|_| "expected 1 to 4".to_owned())?;
+    Priority::try_from(number).map_err(|error| error.to_string())
 }
 
 async fn check(house: &House, arguments: &Arguments) -> Result<JobRequest> {
@@ -94,14 +102,14 @@ async fn check(house: &House, arguments: &Arguments) -> Result<JobRequest> {
 async fn analyse(
     house: &Arc<House>,
     request: JobRequest,
+    priority: Priority,
     shutdown: &CancellationToken,
 ) -> Result<JobResult> {
     let tasks = TaskTracker::new();
     let job = NewJob {
-        id: JobId::new(),
-        request,
-        max_attempts: house.settings.worker.max_attempts,
-        run_at: None,
+        priority,
+        // Whoever waits for the answer is told at once what there is.
+        ..NewJob::new(request, 1)
     };
     let Enqueued::New(id) = house.store.enqueue(&job, None).await? else {
         bail!("a job without an idempotency key cannot be a replay")

@@ -11,7 +11,12 @@ use super::{
     import::{self, Bundle},
     stop, write,
 };
-use crate::{bootstrap, config::Settings, house};
+use crate::{
+    blobs, bootstrap,
+    config::Settings,
+    house,
+    snapshot::{Begin, Snapshots},
+};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -19,6 +24,9 @@ pub(super) enum Command {
     Import {
         /// Files in one of the shapes of data/README.md; none: the bundled corpus.
         files: Vec<PathBuf>,
+        /// Begin with the bundled corpus alone, without what was imported before.
+        #[arg(long)]
+        anew: bool,
     },
     /// Count documents and passages by kind.
     Stats,
@@ -43,31 +51,15 @@ pub(super) enum Command {
 
 pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode> {
     bootstrap::prepare_data_dir(&settings.data_dir)?;
-    let corpus = Arc::new(house::open_corpus(&settings)?);
+    let store = house::open_store(&settings).await?;
+    let blobs = Arc::new(blobs::open(&settings).await?);
+    let snapshots = house::open_snapshots(&settings, &store, &blobs).await?;
     match command {
-        Command::Import { files } => {
-            let bundle = if files.is_empty() {
-                let share_dir = bootstrap::find_share_dir(settings.share_dir.as_deref())?;
-                Some(Bundle::find(&share_dir, &settings.data_dir)?)
-            } else {
-                None
-            };
-            let files = bundle.as_ref().map_or(files, |bundle| bundle.files.clone());
-            let shutdown = CancellationToken::new();
-            stop::listen(&shutdown)?;
-            let reports = import::files_with_progress(corpus, files, &shutdown).await?;
-            bundle.as_ref().map_or(Ok(()), Bundle::mark_indexed)?;
-            for (file, report) in &reports {
-                write::line(&import::describe(file, report));
-            }
-            let all_good = reports.iter().all(|(_, report)| report.n_bad_lines == 0);
-            Ok(if all_good {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(2)
-            })
+        Command::Import { files, anew } => import(&settings, &snapshots, files, anew).await,
+        Command::Stats => {
+            snapshots.catch_up().await?;
+            stats(&snapshots.corpus().now())
         }
-        Command::Stats => stats(&corpus),
         Command::Search {
             text,
             name,
@@ -86,9 +78,42 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode
                 limit,
                 cursor: None,
             };
-            search(&corpus, &request)
+            snapshots.catch_up().await?;
+            search(&snapshots.corpus().now(), &request)
         }
     }
+}
+
+async fn import(
+    settings: &Settings,
+    snapshots: &Snapshots,
+    files: Vec<PathBuf>,
+    anew: bool,
+) -> Result<ExitCode> {
+    let files = if files.is_empty() || anew {
+        let share_dir = bootstrap::find_share_dir(settings.share_dir.as_deref())?;
+        let mut all = Bundle::find(&share_dir)?.files;
+        all.extend(files.into_iter().map(|file| (file, None)));
+        all
+    } else {
+        files.into_iter().map(|file| (file, None)).collect()
+    };
+    let shutdown = CancellationToken::new();
+    stop::listen(&shutdown)?;
+    let begin = if anew { Begin::Anew } else { Begin::Wait };
+    let reports = import::import(snapshots, begin, files, &shutdown).await?;
+    if reports.is_empty() {
+        write::line("nothing to import: the corpus has this bundle");
+    }
+    for (file, report) in &reports {
+        write::line(&import::describe(file, report));
+    }
+    let all_good = reports.iter().all(|(_, report)| report.n_bad_lines == 0);
+    Ok(if all_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(2)
+    })
 }
 
 fn parse_kind(name: &str) -> Result<EvidenceKind> {
@@ -119,6 +144,7 @@ fn stats(corpus: &phagen_corpus::Corpus) -> Result<ExitCode> {
         stats.generation,
         stats.index_bytes / 1000
     ));
+    write::line(&format!("index {}", corpus.state()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -56,6 +56,7 @@ struct Line {
     molecule: String,
     status: JobStatus,
     attempt: u32,
+    priority: u8,
     created_at: DateTime<Utc>,
 }
 
@@ -98,10 +99,11 @@ async fn list(settings: &Settings, arguments: &ListArguments) -> Result<()> {
         .await?;
     for job in &page.items {
         write::line(&format!(
-            "{} {} {:<9} attempt {} {}",
+            "{} {} {:<9} priority {} attempt {} {}",
             job.job_id,
             job.created_at.format("%Y-%m-%d %H:%M:%S"),
             job.status.as_str(),
+            job.priority,
             job.attempt,
             job.molecule
         ));

@@ -12,8 +12,9 @@ mod key;
 mod migrate;
 mod model;
 mod plugin;
+mod probe;
 mod replay;
-mod reranker;
+mod running;
 mod serve;
 mod stop;
 mod train;
@@ -26,8 +27,8 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    config::{self, Settings},
-    telemetry,
+    config::{self, Settings, TraceSettings},
+    telemetry::Telemetry,
 };
 
 /// Evidence for drug repurposing: a molecule in, ranked and traceable evidence out.
@@ -78,6 +79,8 @@ enum Command {
     /// What a running host keeps of answers.
     #[command(subcommand)]
     Cache(cache::Command),
+    /// Ask the process beside this one, of the same settings, whether it lives or can work.
+    Probe(probe::Arguments),
     /// Run the recorded calls of a job again and prove that the same bits come out.
     Replay(replay::Arguments),
     /// Compile the component on the standard input; for the host's own use.
@@ -121,14 +124,21 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     } else {
         "warn"
     };
-    telemetry::start_logging(&settings.log, filter)?;
-    Box::pin(dispatch(arguments.command, settings)).await
+    let traces = if is_server {
+        settings.traces
+    } else {
+        TraceSettings::default()
+    };
+    let telemetry = Telemetry::begin(&settings.log, traces, filter)?;
+    let ended = Box::pin(dispatch(arguments.command, settings)).await;
+    telemetry.end().await;
+    ended
 }
 
 async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
     match command {
         Command::Analyze(arguments) => analyze::run(settings, arguments).await,
-        Command::Serve(arguments) => serve::run(settings, arguments)
+        Command::Serve(arguments) => Box::pin(serve::run(settings, arguments))
             .await
             .map(|()| ExitCode::SUCCESS),
         Command::Worker(arguments) => worker::run(settings, &arguments)
@@ -154,6 +164,9 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
             .map(|()| ExitCode::SUCCESS),
         Command::Audit(command) => audit::run(settings, command).await,
         Command::Cache(command) => cache::run(&settings, command)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Command::Probe(arguments) => probe::run(&settings, &arguments)
             .await
             .map(|()| ExitCode::SUCCESS),
         Command::Replay(arguments) => replay::run(settings, arguments).await,

@@ -8,8 +8,8 @@ use phagen_domain::{
 };
 use phagen_store::SlotMove;
 
-use super::{reranker, write};
-use crate::{bootstrap::DEFAULT_ARTIFACT, config::Settings, house::House};
+use super::write;
+use crate::{bootstrap::DEFAULT_ARTIFACT, config::Settings, house::House, training::serving};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -35,7 +35,7 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<()> {
 
 async fn promote(house: &House, wanted: &str) -> Result<()> {
     let record = find(&house.store.list_artifacts().await?, wanted)?;
-    let slot = reranker::slot(house).await?;
+    let slot = serving::slot(house).await?;
     check(house, &slot, &record).await?;
     let mut to = slot.clone();
     to.serving.artifact_digest = Some(record.digest);
@@ -99,24 +99,20 @@ fn find(records: &[ArtifactRecord], wanted: &str) -> Result<ArtifactRecord> {
 }
 
 async fn list(house: &House) -> Result<()> {
-    let serving = reranker::slot(house).await?.serving.artifact_digest;
+    let now = serving::slot(house).await?.serving.artifact_digest;
     write::line(&format!(
         "  {:<13} {:<44} {:>8} {:>14}",
         "digest", "name", "nDCG@10", "pair accuracy"
     ));
     for record in house.store.list_artifacts().await? {
-        let artifact = reranker::read(house, &record.digest).await?;
+        let artifact = serving::read(house, &record.digest).await?;
         let quality = artifact.training.and_then(|training| training.trained);
         let figure = |value: Option<f64>| {
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
         };
         write::line(&format!(
             "{} {:<13} {:<44} {:>8} {:>14}",
-            if serving == Some(record.digest) {
-                "*"
-            } else {
-                " "
-            },
+            if now == Some(record.digest) { "*" } else { " " },
             record.digest.short(),
             record.name,
             figure(quality.map(|q| q.ndcg_at_10)),
@@ -127,15 +123,15 @@ async fn list(house: &House) -> Result<()> {
 }
 
 async fn stats(house: &House) -> Result<()> {
-    let slot = reranker::slot(house).await?;
+    let slot = serving::slot(house).await?;
     let records = house.store.list_artifacts().await?;
     let default = records
         .iter()
         .find(|record| record.name == DEFAULT_ARTIFACT)
         .with_context(|| format!("no artifact is called `{DEFAULT_ARTIFACT}`"))?;
     let (before, after) = (
-        reranker::read(house, &default.digest).await?,
-        reranker::serving(house, &slot).await?,
+        serving::read(house, &default.digest).await?,
+        serving::artifact(house, &slot).await?,
     );
     write::line(&format!(
         "{:<14} {:>10} {:>10}",

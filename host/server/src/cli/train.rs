@@ -5,12 +5,15 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use phagen_domain::artifact::{ArtifactRecord, LinearReranker, RankingQuality};
-use phagen_model::{Trained, TrainingSettings};
+use phagen_domain::artifact::RankingQuality;
+use phagen_model::{Trained, TrainingProgress, TrainingSettings};
 use tokio_util::sync::CancellationToken;
 
-use super::{reranker, stop, write};
-use crate::{config::Settings, house::House};
+use super::{stop, write};
+use crate::{config::Settings, house::House, training};
+
+/// Who trained, for the record of changes.
+const ACTOR: &str = "command line";
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -28,37 +31,25 @@ pub(super) enum Command {
 pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode> {
     let Command::Reranker { seed, epochs } = command;
     let house = House::open(settings).await?;
-    let slot = reranker::slot(&house).await?;
-    let current = reranker::serving(&house, &slot).await?;
     let votes = house.store.list_feedback().await?;
-    let training = TrainingSettings {
+    let settings = TrainingSettings {
         seed,
         n_epochs: epochs,
         ..TrainingSettings::default()
     };
     let shutdown = CancellationToken::new();
     stop::listen(&shutdown)?;
-    let stop = shutdown.clone();
-    let plugin_digest = slot.serving.plugin_digest;
-    let trained = tokio::task::spawn_blocking(move || {
-        let bar = progress_bar(epochs)?;
-        let trained = phagen_model::train_reranker(
-            &votes,
-            &current,
-            plugin_digest,
-            &training,
-            &mut |at| {
-                bar.set_position(at.epoch as u64);
-                bar.set_message(format!("loss {:.4}", at.loss));
-            },
-            &|| stop.is_cancelled(),
-        );
-        bar.finish_and_clear();
-        anyhow::Ok(trained?)
-    })
-    .await??;
+    let bar = progress_bar(epochs)?;
+    let shown = bar.clone();
+    let progress = move |at: &TrainingProgress| {
+        shown.set_position(at.epoch as u64);
+        shown.set_message(format!("loss {:.4}", at.loss));
+    };
+    let trained = training::train(&house, votes, settings, progress, shutdown.clone()).await;
+    bar.finish_and_clear();
+    let trained = trained?;
     shutdown.cancel();
-    store(&house, &trained).await?;
+    training::store(&house, &trained, ACTOR).await?;
     describe(&trained);
     Ok(ExitCode::SUCCESS)
 }
@@ -66,24 +57,6 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode
 fn progress_bar(n_epochs: usize) -> Result<ProgressBar> {
     let style = ProgressStyle::with_template("epoch {pos}/{len} {wide_bar} {msg}")?;
     Ok(ProgressBar::new(n_epochs as u64).with_style(style))
-}
-
-async fn store(house: &House, trained: &Trained) -> Result<()> {
-    let digest = house.blobs.put(trained.bytes.clone()).await?;
-    let now = house.clock.now();
-    let record = ArtifactRecord {
-        digest,
-        name: format!(
-            "reranker-{}-{}",
-            now.format("%Y%m%d-%H%M%S"),
-            digest.short()
-        ),
-        format: LinearReranker::FORMAT.to_owned(),
-        size_bytes: trained.bytes.len() as u64,
-        created_at: now,
-    };
-    house.store.record_artifact(&record).await?;
-    Ok(())
 }
 
 fn describe(trained: &Trained) {

@@ -1,13 +1,15 @@
 //! `phagen worker`: workers without the API. They share its database and its blobs, and nothing
-//! else with it.
+//! else with it; probes and metrics are on the operations port.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{import, stop, write};
-use crate::{config::Settings, house::House, worker};
+use super::{
+    running::{OperationsPort, Running},
+    write,
+};
+use crate::{audit::Role, config::Settings};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -22,29 +24,14 @@ pub(super) async fn run(mut settings: Settings, arguments: &Arguments) -> Result
     if count == 0 {
         bail!("no worker to start: give `--count` or `worker.count` at least 1");
     }
-    let house = Arc::new(House::open(settings).await?);
-    let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    stop::listen(&shutdown)?;
-    tasks.spawn(Arc::clone(&house.fleet).run(shutdown.clone()));
-    let begun = begin_work(&house, &tasks, &shutdown).await;
+    let operations = OperationsPort::bind(settings.operations.bind).await?;
+    let running = Running::begin(operations, settings, Role::Worker, Duration::ZERO).await?;
+    let begun = running.begin_work().await;
     if begun.is_ok() {
-        let name = house.fleet.host();
+        let name = running.house.fleet.host();
         write::line(&format!("phagen works as {name}: {count} at a time"));
-        shutdown.cancelled().await;
+        running.shutdown.cancelled().await;
     }
-    shutdown.cancel();
-    tasks.close();
-    tasks.wait().await;
-    house.answers.close().await;
+    running.end().await;
     begun
-}
-
-async fn begin_work(
-    house: &Arc<House>,
-    tasks: &TaskTracker,
-    shutdown: &CancellationToken,
-) -> Result<()> {
-    import::bundled_once(house, shutdown).await?;
-    worker::start(house, || {}, tasks, shutdown).await?;
-    Ok(())
 }

@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::SettingsError;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthSettings {
     /// Whether every route but `/health` and `/ready` needs a key; none: on any address but
@@ -15,7 +15,7 @@ pub struct AuthSettings {
     pub required: Option<bool>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitSettings {
     /// Requests a second that one key may make for long, or one address that shows none; 0: any
@@ -25,9 +25,11 @@ pub struct LimitSettings {
     pub burst: u32,
     /// Requests that are answered at once; more are turned away.
     pub n_in_flight: usize,
+    /// Jobs of one key that may be queued at once; 0: any number.
+    pub queued_jobs_per_key: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditSettings {
     /// The ends of the record of changes go here, best on another disk than the database; none:
@@ -41,6 +43,7 @@ impl Default for LimitSettings {
             requests_per_second: 500,
             burst: 1_000,
             n_in_flight: 512,
+            queued_jobs_per_key: 0,
         }
     }
 }

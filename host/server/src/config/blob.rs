@@ -2,12 +2,12 @@
 
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
-use phagen_blob::{AddressStyle, BucketAddress, Credentials, MAX_BLOB_BYTES};
-use serde::Deserialize;
+use phagen_blob::{AddressStyle, BucketAddress, Credentials, MAX_BLOB_BYTES, PlainHttp};
+use serde::{Deserialize, Serialize};
 
 use super::{SettingsError, trust::SecretValue};
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BlobSettings {
     /// `s3://bucket/prefix`; none: in `data_dir` alone.
@@ -15,6 +15,9 @@ pub struct BlobSettings {
     /// Of the object store, `https://host:port`, and with `http` on this machine only; none:
     /// Amazon's of the region.
     pub endpoint: Option<String>,
+    /// Whether `endpoint` may be `http` on another machine too: for an object store on a network that
+    /// is yours alone. What is stored and read then travels in the open.
+    pub allow_plain_http: bool,
     pub region: Option<String>,
     /// How a request names the bucket; none: in the path of an endpoint that is set, in the host of
     /// Amazon's.
@@ -32,7 +35,7 @@ pub struct BlobSettings {
     pub cache_bytes: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BucketStyle {
     Path,
@@ -44,6 +47,7 @@ impl Default for BlobSettings {
         Self {
             url: None,
             endpoint: None,
+            allow_plain_http: false,
             region: None,
             style: None,
             access_key: None,
@@ -116,7 +120,12 @@ impl BlobSettings {
             BucketStyle::VirtualHost => AddressStyle::VirtualHost,
         });
         let (endpoint, region) = (self.endpoint.as_deref(), self.region.as_deref());
-        BucketAddress::parse(url, endpoint, region, style)
+        let plain = if self.allow_plain_http {
+            PlainHttp::Anywhere
+        } else {
+            PlainHttp::Loopback
+        };
+        BucketAddress::parse(url, endpoint, region, style, plain)
             .map(Some)
             .map_err(|error| SettingsError::Invalid(format!("`blob`: {error}")))
     }
@@ -180,6 +189,17 @@ mod tests {
         let mut alone = BlobSettings::default();
         alone.fill(&variables(&AMAZONS));
         assert_eq!(alone, BlobSettings::default());
+    }
+
+    #[test]
+    fn plain_http_to_another_machine_is_asked_for_in_as_many_words() {
+        let mut settings = with_bucket();
+        settings.fill(&variables(&AMAZONS));
+        settings.endpoint = Some("http://object-store:9000".to_owned());
+        let error = settings.check().unwrap_err().to_string();
+        assert!(error.contains("allow_plain_http"), "{error}");
+        settings.allow_plain_http = true;
+        settings.check().unwrap();
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! What answers are kept, where and for how long. The address of Redis may hold a password, so no
 //! error tells what was found.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{SettingsError, trust::SecretValue};
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSettings {
     /// Off: neither read nor written, in memory or behind it.
@@ -21,6 +21,9 @@ pub struct CacheSettings {
     pub redis_prefix: String,
     /// PEM file whose certificates count for Redis in place of the public ones.
     pub redis_roots: Option<PathBuf>,
+    /// How long a call waits for Redis before it goes on to load, milliseconds; an answer that comes
+    /// while it loads is taken all the same.
+    pub redis_patience_milliseconds: u64,
     /// Most that the table keeps, where there is no Redis; 0: memory alone.
     pub store_bytes: u64,
     /// How long what a source answered is fresh.
@@ -40,6 +43,7 @@ impl Default for CacheSettings {
             redis_url: None,
             redis_prefix: "phagen".to_owned(),
             redis_roots: None,
+            redis_patience_milliseconds: 3,
             store_bytes: 128 * 1024 * 1024,
             retrieval_seconds: 7_200,
             guest_output_seconds: 7_200,
@@ -51,6 +55,8 @@ impl Default for CacheSettings {
 impl CacheSettings {
     const SCHEMES: [&str; 2] = ["redis://", "rediss://"];
     const MAX_PREFIX_CHARS: usize = 64;
+    /// Redis is given up after the longest of them.
+    const PATIENCE: RangeInclusive<u64> = 1..=300;
     /// Thirty days: past that no answer of a source is worth keeping.
     const MOST_SECONDS: u64 = 30 * 24 * 3_600;
 
@@ -73,6 +79,14 @@ impl CacheSettings {
                 "1 to 64 of letters, digits, `-`, `_`, `.` and `:`",
             ));
         }
+        if !Self::PATIENCE.contains(&self.redis_patience_milliseconds) {
+            let found = self.redis_patience_milliseconds.to_string();
+            return Err(wrong(
+                "cache.redis_patience_milliseconds",
+                &found,
+                "1 to 300 milliseconds",
+            ));
+        }
         for (key, least, seconds) in [
             ("cache.retrieval_seconds", 1, self.retrieval_seconds),
             ("cache.guest_output_seconds", 1, self.guest_output_seconds),
@@ -88,6 +102,10 @@ impl CacheSettings {
             }
         }
         Ok(())
+    }
+
+    pub fn redis_patience(&self) -> Duration {
+        Duration::from_millis(self.redis_patience_milliseconds)
     }
 
     pub fn retrieval_lifetime(&self) -> Duration {
@@ -144,6 +162,10 @@ mod tests {
         for prefix in ["", "a b", "a*", &"x".repeat(65)] {
             let error = refused(|s| s.redis_prefix = prefix.to_owned());
             assert!(error.contains("`cache.redis_prefix`"), "{error}");
+        }
+        for milliseconds in [0, 301] {
+            let error = refused(|s| s.redis_patience_milliseconds = milliseconds);
+            assert!(error.contains("redis_patience_milliseconds"), "{error}");
         }
         for error in [
             refused(|s| s.retrieval_seconds = 0),

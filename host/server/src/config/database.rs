@@ -1,6 +1,6 @@
 //! Where the database is. Its addresses hold passwords, so no error tells what was found.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{SettingsError, trust::SecretValue};
 
@@ -8,7 +8,7 @@ const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 const EXPECTED: &str =
     "`postgres://user:password@host:port/database`, or nothing at all for SQLite in `data_dir`";
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseSettings {
     /// Postgres, itself or through a pooler; none: SQLite in `data_dir`.

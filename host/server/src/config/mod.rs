@@ -8,10 +8,17 @@ mod author;
 mod blob;
 mod bounds;
 mod cache;
+mod corpus;
 mod database;
 mod hidden;
+mod log;
+mod operations;
 mod retention;
 mod settings;
+mod source;
+mod told;
+mod traces;
+mod training;
 mod trust;
 
 use std::{collections::HashMap, path::Path};
@@ -23,12 +30,17 @@ pub use auth::{AuditSettings, AuthSettings, LimitSettings};
 pub use author::AuthorSettings;
 pub use blob::{BlobSettings, BucketStyle};
 pub use cache::CacheSettings;
+pub use corpus::CorpusSettings;
 pub use database::DatabaseSettings;
+pub use log::{LogFormat, LogSettings};
+pub use operations::{OperationsBind, OperationsSettings};
 pub use retention::RetentionSettings;
 pub use settings::{
-    AnalysisSettings, EgressSettings, LogFormat, LogSettings, PluginSettings, ServerSettings,
-    Settings, WorkerSettings,
+    AnalysisSettings, EgressSettings, PluginSettings, ServerSettings, Settings, WorkerSettings,
 };
+pub use source::{SlotSourceSettings, SourceSettings};
+pub use traces::TraceSettings;
+pub use training::TrainingSettings;
 pub use trust::{
     ClientSettings, InvalidKeyHash, KeyHash, Operators, SecretValue, SignaturePolicy,
     SignatureSettings,
@@ -39,7 +51,11 @@ const PREFIX: &str = "PHAGEN";
 /// Between the parts of a list in the environment, as in `PATH`.
 const LIST_SEPARATOR: &str = ":";
 /// Keys that hold a list. The library would otherwise split every text.
-const LISTS: [&str; 2] = ["plugin.egress.extra_roots", "blob.extra_roots"];
+const LISTS: [&str; 3] = [
+    "plugin.egress.extra_roots",
+    "blob.extra_roots",
+    "corpus.refresh",
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -58,16 +74,16 @@ pub enum SettingsError {
 /// Reads the settings of this process.
 pub fn load(file: Option<&Path>) -> Result<Settings, SettingsError> {
     let variables = std::env::vars_os()
-        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
     load_from(file, variables)
 }
 
 /// As [`load`], with the environment as an argument.
-fn load_from(
+pub fn load_from(
     file: Option<&Path>,
-    variables: HashMap<String, String>,
+    variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, SettingsError> {
+    let variables: HashMap<String, String> = variables.into_iter().collect();
     let mut builder = Config::builder();
     let chosen = file.unwrap_or_else(|| Path::new(DEFAULT_FILE));
     if file.is_some() || chosen.exists() {
@@ -93,6 +109,7 @@ fn load_from(
         .map_err(|error| invalid(chosen, error))?;
     let mut settings: Settings = deserialize(merged).map_err(|error| invalid(chosen, error))?;
     settings.blob.fill(&as_given);
+    settings.traces = TraceSettings::read(&as_given)?;
     settings.check()?;
     Ok(settings)
 }
@@ -123,8 +140,7 @@ mod tests {
         file.write_all(text.as_bytes()).unwrap();
         let variables = variables
             .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         load_from(Some(file.path()), variables)
     }
 
@@ -287,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_file_that_was_asked_for_must_exist() {
-        let error = load_from(Some(Path::new("nowhere/phagen.toml")), HashMap::new())
+        let error = load_from(Some(Path::new("nowhere/phagen.toml")), [])
             .unwrap_err()
             .to_string();
         assert!(error.contains("nowhere/phagen.toml"), "{error}");

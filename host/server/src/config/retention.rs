@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use phagen_store::Retention;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// In days; 0 keeps them for ever. Votes are kept whatever becomes of their jobs.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetentionSettings {
     pub succeeded_days: u32,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     SettingsError,
@@ -16,12 +16,18 @@ use super::{
     blob::BlobSettings,
     bounds::{self, Bound},
     cache::CacheSettings,
+    corpus::CorpusSettings,
     database::DatabaseSettings,
+    log::LogSettings,
+    operations::OperationsSettings,
     retention::RetentionSettings,
+    source::SourceSettings,
+    traces::TraceSettings,
+    training::TrainingSettings,
     trust::{ClientSettings, Operators, SecretValue, SignatureSettings},
 };
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Database, index, blobs and compiled guests.
@@ -31,6 +37,7 @@ pub struct Settings {
     pub database: DatabaseSettings,
     pub blob: BlobSettings,
     pub server: ServerSettings,
+    pub operations: OperationsSettings,
     /// Who is let in.
     pub auth: AuthSettings,
     /// How much one caller may ask for, and all of them together.
@@ -38,22 +45,32 @@ pub struct Settings {
     pub audit: AuditSettings,
     pub worker: WorkerSettings,
     pub retention: RetentionSettings,
+    /// Whether workers train the reranker by themselves.
+    pub training: TrainingSettings,
     pub plugin: PluginSettings,
     pub analysis: AnalysisSettings,
+    /// How often sources are asked.
+    pub source: SourceSettings,
     pub cache: CacheSettings,
+    pub corpus: CorpusSettings,
     pub log: LogSettings,
+    /// Not of ours: what OpenTelemetry's own variables say.
+    #[serde(skip)]
+    pub traces: TraceSettings,
     /// Who may do everything, each name with the hash that `phagen key new` prints. With none, and
     /// no key in the database that may change plugins, whoever calls from this machine may.
     pub operator: Operators,
     /// For the commands that act on a running host.
+    #[serde(skip_serializing)]
     pub client: ClientSettings,
     /// For the commands of plugin authors.
+    #[serde(skip_serializing)]
     pub author: AuthorSettings,
     /// What sources may have put into their requests, by name.
     pub secret: BTreeMap<String, SecretValue>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerSettings {
     /// On any other address than loopback keys are required, unless `auth.required` says otherwise.
@@ -64,9 +81,12 @@ pub struct ServerSettings {
     pub body_bytes: usize,
     /// Longest a request may take, seconds; event streams aside.
     pub request_timeout_seconds: u64,
+    /// How long a process that is asked to stop still takes requests, unready, so that whoever sends
+    /// them hears of it.
+    pub drain_seconds: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorkerSettings {
     /// Embedded workers, each running one job at a time; 0 serves the API alone.
@@ -82,9 +102,12 @@ pub struct WorkerSettings {
     pub poll_milliseconds: u64,
     /// How long a stopping worker may finish what it runs.
     pub drain_seconds: u64,
+    /// Jobs of one key that the whole fleet runs at once; 0: any number. To be the same on every
+    /// worker.
+    pub max_running_per_key: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PluginSettings {
     /// Longest that one call of a source may take.
@@ -112,7 +135,7 @@ pub struct PluginSettings {
 }
 
 /// How sources reach the network, besides what is granted to each.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EgressSettings {
     /// PEM files whose certificates count beside the public ones; with `:` between them in the
@@ -120,27 +143,11 @@ pub struct EgressSettings {
     pub extra_roots: Vec<PathBuf>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AnalysisSettings {
     /// Longest that one source may take, all its pages together.
     pub source_deadline_milliseconds: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LogSettings {
-    pub format: LogFormat,
-    /// As `tracing` reads it: `info`, `warn,phagen_plugin=debug`; none: `info` of the server itself
-    /// under `serve`, otherwise `warn`.
-    pub filter: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    Text,
-    Json,
 }
 
 impl Default for Settings {
@@ -151,15 +158,20 @@ impl Default for Settings {
             database: DatabaseSettings::default(),
             blob: BlobSettings::default(),
             server: ServerSettings::default(),
+            operations: OperationsSettings::default(),
             auth: AuthSettings::default(),
             limit: LimitSettings::default(),
             audit: AuditSettings::default(),
             worker: WorkerSettings::default(),
             retention: RetentionSettings::default(),
+            training: TrainingSettings::default(),
             plugin: PluginSettings::default(),
             analysis: AnalysisSettings::default(),
+            source: SourceSettings::default(),
             cache: CacheSettings::default(),
+            corpus: CorpusSettings::default(),
             log: LogSettings::default(),
+            traces: TraceSettings::default(),
             operator: Operators::default(),
             client: ClientSettings::default(),
             author: AuthorSettings::default(),
@@ -175,6 +187,7 @@ impl Default for ServerSettings {
             port: 8000,
             body_bytes: 1024 * 1024,
             request_timeout_seconds: 30,
+            drain_seconds: 0,
         }
     }
 }
@@ -189,6 +202,7 @@ impl Default for WorkerSettings {
             retry_cap_seconds: 300,
             poll_milliseconds: 500,
             drain_seconds: 20,
+            max_running_per_key: 0,
         }
     }
 }
@@ -220,15 +234,6 @@ impl Default for AnalysisSettings {
     }
 }
 
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            filter: None,
-        }
-    }
-}
-
 impl Settings {
     /// Refuses values that parse and yet cannot work.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
@@ -252,6 +257,9 @@ impl Settings {
         self.database.check()?;
         self.blob.check()?;
         self.cache.check()?;
+        self.corpus.check()?;
+        self.source.check()?;
+        self.training.check()?;
         self.operator.check()?;
         let is_guarded = !self.operator.is_empty() || self.auth_required();
         self.plugin.signature.check(is_guarded)

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use phagen_domain::plugin::{Cause, Signature, SlotName};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::SettingsError;
+use super::{SettingsError, told};
 
 /// Operators by name, each with the hash of a key that allows everything. Only `phagen key new` ever
 /// sees such a key.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct Operators(BTreeMap<String, KeyHash>);
 
@@ -26,6 +26,20 @@ pub struct SecretValue(pub(crate) String);
 impl std::fmt::Debug for SecretValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SecretValue(…)")
+    }
+}
+
+/// As it may be told: enough to see that it is another one than before, too little to find it by.
+impl Serialize for SecretValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&told::secret(self.0.as_bytes()))
+    }
+}
+
+/// As any other secret.
+impl Serialize for KeyHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&told::secret(self.0.as_bytes()))
     }
 }
 
@@ -107,7 +121,7 @@ impl Operators {
 }
 
 /// What a slot asks of the signatures of its plugins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignaturePolicy {
     /// Only what a known key signed serves.
@@ -119,7 +133,7 @@ pub enum SignaturePolicy {
 }
 
 /// What each slot asks.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SignatureSettings {
     /// For slots that are not named below, and at the gate after the upload.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Everything that served at one moment. A job holds the one it began with to its end.
 pub struct Generation {
-    /// Of the newest change that it holds: `RegistryStore::set_generation`.
+    /// Of the newest change that it holds with all before it: `RegistryStore::set_generation`.
     pub set_generation: u64,
     /// The rows it was made of.
     pub slots: Vec<Slot>,
@@ -47,6 +47,26 @@ pub struct JobSlots {
 impl Generation {
     pub fn row(&self, name: &SlotName) -> Option<&Slot> {
         self.slots.iter().find(|slot| slot.name == *name)
+    }
+
+    /// False while all that is new waits to be fetched.
+    pub(super) fn differs_from(&self, other: &Self) -> bool {
+        self.set_generation != other.set_generation || self.slots != other.slots
+    }
+
+    /// What is called in a slot.
+    pub(super) fn active(&self, name: &SlotName) -> Option<&ActiveSlot> {
+        self.set.iter().find(|active| active.slot == *name)
+    }
+
+    /// A slot as it is: its row, what is called there and what is on trial.
+    pub(super) fn of(
+        &self,
+        name: &SlotName,
+    ) -> Option<(Slot, Option<ActiveSlot>, Option<Arc<Trial>>)> {
+        let trial = self.trials.iter().find(|trial| trial.slot() == name);
+        let row = self.row(name)?.clone();
+        Some((row, self.active(name).cloned(), trial.cloned()))
     }
 
     /// Every component that it names.

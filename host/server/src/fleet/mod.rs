@@ -3,7 +3,7 @@
 //! they began with until they end or its time to drain is used up.
 //!
 //! The database says what shall serve, and every process that shares it follows within a second.
-//! A set that cannot be prepared changes nothing here, and its slot is taken back in the database.
+//! A version that cannot serve changes nothing here, and its slot is taken back in the database.
 
 mod built_in;
 mod drain;
@@ -132,19 +132,22 @@ impl Fleet {
         let plan = Plan::read(&*self.store).await?;
         let as_of = self.clock.now().date_naive();
         let prepared = prepare::prepare(&self.loader, Some(&current), plan, as_of).await?;
-        let set_generation = prepared.generation.set_generation;
-        tracing::info!(
-            set_generation,
-            "slots of generation {set_generation} serve now"
-        );
-        self.probation.follow(&current, &prepared.generation);
-        drop(current);
-        let old = self.serving.swap(Arc::new(prepared.generation));
-        self.begin_draining(old);
+        let has_changed = prepared.generation.differs_from(&current);
+        if has_changed {
+            let set_generation = prepared.generation.set_generation;
+            tracing::info!(
+                set_generation,
+                "slots of generation {set_generation} serve now"
+            );
+            self.probation.follow(&current, &prepared.generation);
+            drop(current);
+            let old = self.serving.swap(Arc::new(prepared.generation));
+            self.begin_draining(old);
+        }
         for refusal in prepared.refusals {
             self.take_back(&refusal).await;
         }
-        Ok(true)
+        Ok(has_changed)
     }
 
     /// Writes a move that the host itself decided on. Losing the race to someone else's is no

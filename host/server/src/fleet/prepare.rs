@@ -54,7 +54,8 @@ pub(super) struct Refusal {
 }
 
 /// Loads every slot and tries those that changed since `current`. Where one refuses, what served
-/// before goes on; where one cannot be fetched for now, nothing changes at all.
+/// before goes on. A slot whose bytes cannot be fetched for now waits as it is, and the set keeps
+/// its number, so that the next look asks again; the other slots follow meanwhile.
 pub(super) async fn prepare(
     loader: &Arc<SlotLoader>,
     current: Option<&Generation>,
@@ -62,46 +63,76 @@ pub(super) async fn prepare(
     as_of: NaiveDate,
 ) -> Result<Prepared, SlotError> {
     let Plan {
-        set_generation,
+        mut set_generation,
         rows,
         shut_out,
     } = plan;
-    let (mut served, mut trials, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
-    for row in &rows {
-        let active = match serve(loader, current, (row, &shut_out), as_of).await {
-            Ok(active) => active,
-            // Asked again at the next look: what cannot be fetched is not the version's fault.
-            Err(error) if error.is_retriable() => return Err(error),
-            Err(error) => {
-                let stand_in = stand_in(loader, current, (row, &shut_out)).await;
-                refusals.push(refusal(row, row.serving.plugin_digest, false, &error));
-                match stand_in {
-                    Some(active) => active,
-                    // At the start there may be nothing to fall back to: better no start than half
-                    // a set. Later, a slot that never served simply does not yet.
-                    None if current.is_none() => return Err(error),
-                    None => continue,
-                }
+    let (mut slots, mut served, mut trials) = (Vec::new(), Vec::new(), Vec::new());
+    let mut refusals = Vec::new();
+    for row in rows {
+        let tried = try_row(loader, current, (&row, &shut_out), as_of, &mut refusals).await;
+        let (row, active, trial) = match (tried, current) {
+            (Ok((active, trial)), _) => (row, active, trial),
+            // What cannot be fetched is not the version's fault.
+            (Err(error), Some(current)) if error.is_retriable() => {
+                tracing::error!(slot = %row.name, %error, "slot `{}` waits for what cannot be fetched now; what serves there goes on", row.name);
+                set_generation = current.set_generation;
+                let Some(as_it_is) = current.of(&row.name) else {
+                    continue;
+                };
+                as_it_is
             }
+            (Err(error), _) => return Err(error),
         };
-        match trial(loader, current, row, &active, as_of).await {
-            Ok(trial) => trials.extend(trial.map(Arc::new)),
-            Err((_, error)) if error.is_retriable() => return Err(error),
-            Err((digest, error)) => refusals.push(refusal(row, digest, true, &error)),
-        }
-        served.push((row.world, active));
+        served.extend(active.map(|active| (row.world, active)));
+        trials.extend(trial);
+        slots.push(row);
     }
     let set = Arc::new(set_of(served)?);
     Ok(Prepared {
         generation: Generation {
             set_generation,
-            slots: rows,
+            slots,
             set,
             trials,
             expired: CancellationToken::new(),
         },
         refusals,
     })
+}
+
+/// What serves by a row, if anything does yet, and what is on trial there.
+async fn try_row(
+    loader: &Arc<SlotLoader>,
+    current: Option<&Generation>,
+    (row, shut_out): (&Slot, &HashSet<Digest>),
+    as_of: NaiveDate,
+    refusals: &mut Vec<Refusal>,
+) -> Result<(Option<ActiveSlot>, Option<Arc<Trial>>), SlotError> {
+    let active = match serve(loader, current, (row, shut_out), as_of).await {
+        Ok(active) => active,
+        Err(error) if error.is_retriable() => return Err(error),
+        Err(error) => {
+            let stand_in = stand_in(loader, current, (row, shut_out)).await;
+            refusals.push(refusal(row, row.serving.plugin_digest, false, &error));
+            match stand_in {
+                Some(active) => active,
+                // At the start there may be nothing to fall back to: better no start than half
+                // a set. Later, a slot that never served simply does not yet.
+                None if current.is_none() => return Err(error),
+                None => return Ok((None, None)),
+            }
+        }
+    };
+    let trial = match trial(loader, current, row, &active, as_of).await {
+        Ok(trial) => trial.map(Arc::new),
+        Err((_, error)) if error.is_retriable() => return Err(error),
+        Err((digest, error)) => {
+            refusals.push(refusal(row, digest, true, &error));
+            None
+        }
+    };
+    Ok((Some(active), trial))
 }
 
 fn refusal(row: &Slot, digest: Digest, is_candidate: bool, error: &SlotError) -> Refusal {
@@ -179,8 +210,7 @@ async fn stand_in(
     current: Option<&Generation>,
     (row, shut_out): (&Slot, &HashSet<Digest>),
 ) -> Option<ActiveSlot> {
-    let serving = current.and_then(|current| current.set.iter().find(|now| now.slot == row.name));
-    if let Some(active) = serving {
+    if let Some(active) = current.and_then(|current| current.active(&row.name)) {
         return Some(active.clone());
     }
     let before = row.previous.as_ref()?;

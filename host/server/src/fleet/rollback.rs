@@ -73,8 +73,7 @@ impl Probation {
 }
 
 fn serving<'a>(generation: &'a Generation, slot: &SlotName) -> Option<(Digest, &'a Arc<Guard>)> {
-    let mut slots = generation.set.iter();
-    let active = slots.find(|active| active.slot == *slot)?;
+    let active = generation.active(slot)?;
     Some((active.activation.plugin_digest, active.guard()))
 }
 

@@ -35,7 +35,8 @@ struct RowBody {
     actor: String,
     /// Such as `plugin.activate` or `key.create`.
     action: String,
-    /// The number of an event of plugins, or the name of a key.
+    /// The number of an event of plugins, the name of a key, the digest of an artifact, what of the
+    /// cache was forgotten, or `serve` or `worker` on a machine.
     subject: String,
     /// Of what it changed to.
     #[schema(value_type = String)]
@@ -44,6 +45,10 @@ struct RowBody {
     previous: Digest,
     #[schema(value_type = String)]
     hash: Digest,
+    /// Of `setting.change`: `changed`, each setting by name with what it was and is, and all
+    /// `settings`, secrets as digests. The text as it stands, since `digest` is of its bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,7 +59,7 @@ struct AuditPage {
     next_after: Option<u64>,
 }
 
-/// The record of changes: plugins, slots, models and keys
+/// The record of changes: plugins, slots, models, keys and settings
 #[utoipa::path(
     get, path = "/api/audit", operation_id = "list_audit", tag = "operations",
     params(
@@ -103,6 +108,7 @@ impl From<AuditRow> for RowBody {
             digest: row.digest,
             previous: row.previous,
             hash: row.hash,
+            detail: row.detail,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use phagen_cache::{CacheError, Reach, Scope};
+use phagen_store::AuditChange;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -73,11 +74,23 @@ async fn invalidate(
     JsonBody(body): JsonBody<InvalidateBody>,
 ) -> Result<Json<InvalidatedBody>, Problem> {
     let scope = body.scope()?;
+    // First, so that nobody makes all forget unseen: a row may stand for what then did not happen.
+    let change = AuditChange::of_cache_invalidated(&told(&scope), &operator.0)?;
+    app.store.record_change(&change).await?;
     let reach = app.answers.invalidate(&scope).await?;
     tracing::info!(actor = %operator.0, ?scope, "kept answers were forgotten");
     Ok(Json(InvalidatedBody {
         reach: reach.into(),
     }))
+}
+
+/// As the record of changes has it: names as they are quoted, whatever is in them.
+fn told(scope: &Scope) -> String {
+    match scope {
+        Scope::All => "all".to_owned(),
+        Scope::Source(name) => format!("source {name:?}"),
+        Scope::Molecule(name) => format!("molecule {name:?}"),
+    }
 }
 
 impl From<CacheError> for Problem {

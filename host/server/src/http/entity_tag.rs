@@ -7,23 +7,49 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use phagen_domain::digest::Digest;
 
-/// `body`, or 304 without it when the request's `If-None-Match` already names it.
+/// A body with its tag, cheap to hand out again.
+#[derive(Debug, Clone)]
+pub(super) struct Tagged {
+    tag: String,
+    content_type: &'static str,
+    body: Bytes,
+}
+
+impl Tagged {
+    pub(super) fn of(content_type: &'static str, body: Vec<u8>) -> Self {
+        Self {
+            tag: format!("\"{}\"", &Digest::of(&body).to_string()[..32]),
+            content_type,
+            body: body.into(),
+        }
+    }
+
+    pub(super) fn n_bytes(&self) -> usize {
+        self.body.len()
+    }
+
+    /// The body, or 304 without it when the request's `If-None-Match` already names it.
+    pub(super) fn answer(&self, request: &HeaderMap) -> Response {
+        let mut headers = HeaderMap::new();
+        // A tag is hexadecimal digits in quotes: always a valid header value.
+        if let Ok(tag) = HeaderValue::from_str(&self.tag) {
+            headers.insert(ETAG, tag);
+        }
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        if is_named(request, &self.tag) {
+            return (StatusCode::NOT_MODIFIED, headers).into_response();
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        (headers, self.body.clone()).into_response()
+    }
+}
+
+/// As [`Tagged::answer`], for a body that nobody keeps.
 pub(super) fn answer(request: &HeaderMap, content_type: &'static str, body: Vec<u8>) -> Response {
-    let tag = format!("\"{}\"", &Digest::of(&body).to_string()[..32]);
-    let unchanged = is_named(request, &tag);
-    let mut headers = HeaderMap::new();
-    // A tag is hexadecimal digits in quotes: always a valid header value.
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        headers.insert(ETAG, tag);
-    }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    if unchanged {
-        return (StatusCode::NOT_MODIFIED, headers).into_response();
-    }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    (headers, body).into_response()
+    Tagged::of(content_type, body).answer(request)
 }
 
 /// Compares weakly, as RFC 9110 asks for `If-None-Match`.

@@ -13,9 +13,10 @@ mod feedback;
 mod health;
 mod idempotency;
 mod jobs;
-mod metrics;
+mod listen;
 mod observe;
 mod openapi;
+mod operations;
 mod plugins;
 mod problem;
 mod publisher_keys;
@@ -23,7 +24,7 @@ mod query;
 mod state;
 mod worlds;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -35,43 +36,27 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use health::{CheckStatus, HealthChecks};
+pub use operations::{OperationsState, serve_operations};
 pub use plugins::{GuestLine, GuestLogs};
 pub use state::{AppState, HttpLimits};
 
 use problem::{Kind, Problem};
 use state::App;
 
-/// How often the metrics recorder folds what it collected; unfolded samples only pile up.
-const METRICS_UPKEEP: Duration = Duration::from_secs(5);
-
 /// Serves until `state.shutdown` is cancelled, then lets running requests end, but not for longer
 /// than `limits.drain_timeout`.
-pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, state: AppState) {
     let shutdown = state.shutdown.clone();
-    let drain_timeout = state.limits.drain_timeout;
-    let metrics = state.metrics.clone();
-    // With the peer's address: callers without a key are told apart by it, and without operators
-    // only this machine may change plugins.
-    let routes = router(state).into_make_service_with_connect_info::<SocketAddr>();
-    let server =
-        axum::serve(listener, routes).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let upkeep = async {
-        let mut interval = time::interval(METRICS_UPKEEP);
-        loop {
-            interval.tick().await;
-            metrics.run_upkeep();
-        }
-    };
+    let limits = state.limits;
+    let drain_timeout = limits.drain_timeout;
     let out_of_patience = async {
         shutdown.cancelled().await;
         time::sleep(drain_timeout).await;
     };
     tokio::select! {
-        ended = server.into_future() => ended,
-        () = upkeep => Ok(()),
+        () = listen::answer(listener, router(state), &limits, &shutdown) => {}
         () = out_of_patience => {
             tracing::warn!("requests were still running after {drain_timeout:?}; they are cut off");
-            Ok(())
         }
     }
 }
@@ -79,7 +64,6 @@ pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
 /// The whole API, ready to serve.
 pub fn router(state: AppState) -> Router {
     let app = Arc::new(App::new(state));
-    metrics::describe(app.version);
     let (routes, document) = merged(app.version).split_for_parts();
     let document = guarded(document);
     let routes = routes
@@ -111,7 +95,6 @@ fn merged(version: &str) -> OpenApiRouter<Arc<App>> {
         .merge(cache::router())
         .merge(audit::router())
         .merge(health::router())
-        .merge(metrics::router())
         .merge(openapi::router())
 }
 

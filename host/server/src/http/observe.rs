@@ -11,30 +11,44 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::time::timeout;
-use tracing::Instrument;
+use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
 use super::{
-    metrics::{REQUEST_DURATION, REQUESTS_IN_FLIGHT},
     problem::{Kind, Problem},
     state::App,
 };
+use crate::telemetry::{REQUEST_DURATION, REQUESTS_IN_FLIGHT, TraceParent};
 
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken over from the caller.
 const MAX_REQUEST_ID_CHARS: usize = 128;
 /// The route of what matched none.
 const UNMATCHED: &str = "unmatched";
-/// Routes that machines ask all the time; they are logged only when asked to be.
-const PROBES: [&str; 3] = ["/health", "/ready", "/metrics"];
+/// Routes that machines ask all the time; they are logged only when asked to be, and never traced.
+const PROBES: [&str; 2] = ["/health", "/ready"];
+
+/// What a task knows of the request that it answers.
+struct Current {
+    id: String,
+    trace_parent: Option<TraceParent>,
+}
 
 tokio::task_local! {
-    static CURRENT: String;
+    static CURRENT: Current;
 }
 
 /// The id of the request that this task answers; none outside of one.
 pub(super) fn current_request_id() -> Option<String> {
-    CURRENT.try_with(Clone::clone).ok()
+    CURRENT.try_with(|current| current.id.clone()).ok()
+}
+
+/// What the work that this request asks for is to be a part of, as the job's row keeps it; none where
+/// neither the caller nor this process traces it.
+pub(super) fn current_trace_parent() -> Option<String> {
+    let told = |current: &Current| current.trace_parent.as_ref().map(ToString::to_string);
+    CURRENT.try_with(told).ok().flatten()
 }
 
 /// Gives the request its id, then measures and logs its answer.
@@ -45,11 +59,16 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| UNMATCHED.to_owned(), |path| path.as_str().to_owned());
-    let span = tracing::info_span!("request", request_id = %id, method, route);
+    let span = span_of(&id, method, &route);
+    let asked = trace_parent(request.headers());
+    let current = Current {
+        id: id.clone(),
+        trace_parent: TraceParent::join(&span, asked),
+    };
     let begun = Instant::now();
     let in_flight = InFlight::begin();
     let answer = CURRENT
-        .scope(id.clone(), next.run(request))
+        .scope(current, next.run(request))
         .instrument(span.clone());
     let mut response = answer.await;
     drop(in_flight);
@@ -63,6 +82,10 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
     )
     .record(elapsed.as_secs_f64());
     let milliseconds = elapsed.as_secs_f64() * 1_000.0;
+    span.record("http.response.status_code", status);
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     span.in_scope(|| {
         if PROBES.contains(&route.as_str()) {
             tracing::debug!(status, milliseconds, "{method} {route} answered {status}");
@@ -72,6 +95,29 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
     });
     dress(response.headers_mut(), &id);
     response
+}
+
+/// What a request is logged under, and what it is in a trace.
+fn span_of(id: &str, method: &'static str, route: &str) -> Span {
+    if PROBES.contains(&route) {
+        return tracing::debug_span!("request", request_id = %id, method, route);
+    }
+    tracing::info_span!(
+        "request",
+        request_id = %id,
+        method,
+        route,
+        trace_id = field::Empty,
+        http.response.status_code = field::Empty,
+        otel.name = %format_args!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = field::Empty,
+    )
+}
+
+/// The caller's trace, if it sent one that can be read.
+fn trace_parent(headers: &HeaderMap) -> Option<TraceParent> {
+    headers.get(&TRACE_PARENT)?.to_str().ok()?.parse().ok()
 }
 
 /// Gives up on a handler that takes too long. A stream counts until it begins.

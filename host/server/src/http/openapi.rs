@@ -27,7 +27,7 @@ use super::state::App;
         (name = "jobs", description = "Ask about a molecule, and read the answer"),
         (name = "feedback", description = "Vote on evidence, so that the ranking can learn"),
         (name = "plugins", description = "What serves in which slot"),
-        (name = "operations", description = "Probes, metrics and this document")
+        (name = "operations", description = "Probes and this document; metrics have a port of their own")
     )
 )]
 struct Base;

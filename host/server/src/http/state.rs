@@ -2,18 +2,18 @@
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use phagen_blob::Blobs;
 use phagen_cache::Cache;
 use phagen_domain::clock::Clock;
-use phagen_store::{QueueStats, Store};
+use phagen_store::Store;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     cached::Cached,
     door::{Buckets, Verifier},
-    health::{DatabaseCheck, HealthChecks},
+    health::{HealthChecks, Vitals, Watched},
+    jobs::KeptAnswers,
     plugins::GuestLogs,
 };
 use crate::config::{Operators, SignatureSettings};
@@ -30,7 +30,6 @@ pub struct AppState {
     pub uploads: Arc<Notify>,
     pub limits: HttpLimits,
     pub health: Arc<HealthChecks>,
-    pub metrics: PrometheusHandle,
     /// What guests of this process said.
     pub guest_logs: Arc<dyn GuestLogs>,
     /// Whether every route but the probes needs a key.
@@ -41,7 +40,9 @@ pub struct AppState {
     pub signatures: SignatureSettings,
     /// What this process keeps of answers; here only to forget it, and to say how it is.
     pub answers: Arc<Cache>,
-    /// Cancelled at shutdown: `/ready` then refuses and event streams end.
+    /// Cancelled when the process is asked to stop: `/ready` then refuses.
+    pub stopping: CancellationToken,
+    /// Cancelled at shutdown: event streams end, and no further connection is taken.
     pub shutdown: CancellationToken,
     pub version: &'static str,
 }
@@ -59,6 +60,13 @@ pub struct HttpLimits {
     pub requests_per_second: u32,
     /// Requests that it may make at once after a rest.
     pub burst: u32,
+    /// Connections open at once; the next wait to be taken.
+    pub n_connections: usize,
+    /// Largest request line with headers.
+    pub head_bytes: usize,
+    /// Longest that a connection may be silent, or take to send a request's head. Longer than
+    /// proxies keep idle connections (60 s as a rule), or they send requests into closed ones.
+    pub head_timeout: Duration,
     /// Requests answered at once; event streams count until they begin.
     pub n_in_flight: usize,
     /// Longest wait for a request body to arrive.
@@ -69,6 +77,8 @@ pub struct HttpLimits {
     pub drain_timeout: Duration,
     /// Attempts that a new job gets.
     pub max_attempts: u32,
+    /// Jobs of one key that may be queued at once; none: any number.
+    pub max_queued: Option<u32>,
     /// Event streams open at once.
     pub n_event_streams: usize,
     /// How often an event stream looks for news.
@@ -77,7 +87,7 @@ pub struct HttpLimits {
     pub event_heartbeat: Duration,
     /// Longest wait for the database in a readiness check.
     pub check_timeout: Duration,
-    /// How long the answers of the readiness check and the queue's figures are kept.
+    /// How long the answers of the readiness check are kept.
     pub check_ttl: Duration,
 }
 
@@ -89,11 +99,16 @@ impl Default for HttpLimits {
             n_uploads: 4,
             requests_per_second: 500,
             burst: 1_000,
+            // With the database's and the guests' own below 1,024 file handles, the usual limit.
+            n_connections: 768,
+            head_bytes: 64 * 1024,
+            head_timeout: Duration::from_secs(75),
             n_in_flight: 512,
             body_timeout: Duration::from_secs(15),
             request_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
             max_attempts: 3,
+            max_queued: None,
             n_event_streams: 256,
             event_poll: Duration::from_millis(250),
             event_heartbeat: Duration::from_secs(15),
@@ -111,8 +126,9 @@ pub(super) struct App {
     pub(super) places: Semaphore,
     pub(super) buckets: Buckets,
     pub(super) verifier: Verifier,
-    pub(super) database: Cached<DatabaseCheck>,
-    pub(super) queue: Cached<Option<QueueStats>>,
+    pub(super) vitals: Vitals,
+    /// Answers about jobs that succeeded.
+    pub(super) finished: KeptAnswers,
 }
 
 impl App {
@@ -122,13 +138,21 @@ impl App {
             verifier: Verifier::new(state.operators.clone()),
             buckets: Buckets::new(limits.requests_per_second, limits.burst),
             places: Semaphore::new(limits.n_in_flight.min(Semaphore::MAX_PERMITS)),
+            vitals: Vitals::new(Watched {
+                store: Arc::clone(&state.store),
+                health: Arc::clone(&state.health),
+                answers: Arc::clone(&state.answers),
+                stopping: state.stopping.clone(),
+                timeout: limits.check_timeout,
+                version: state.version,
+                database: Cached::new(limits.check_ttl),
+            }),
             state,
+            finished: KeptAnswers::default(),
             event_streams: Arc::new(Semaphore::new(
                 limits.n_event_streams.min(Semaphore::MAX_PERMITS),
             )),
             upload_permits: Arc::new(Semaphore::new(limits.n_uploads.min(Semaphore::MAX_PERMITS))),
-            database: Cached::new(limits.check_ttl),
-            queue: Cached::new(limits.check_ttl),
         }
     }
 }

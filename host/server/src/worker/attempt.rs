@@ -1,25 +1,31 @@
 //! One attempt at one job, from claim to the write that ends it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use phagen_analysis::{AnalysisError, CorpusState};
+use phagen_corpus::Corpus;
 use phagen_domain::{
-    job::{Job, JobFailure, JobRequest, Lease, Progress},
+    job::{Job, JobRequest, Lease, Progress},
     result::JobResult,
 };
-use phagen_plugin::{Recording, SlotSet};
+use phagen_plugin::{CorpusSearch, Recording, SlotSet};
 use phagen_store::{ClaimedJob, StoreError};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{Instrument as _, warn};
 
 use super::{
     Worker,
+    account::{self, Ending},
     heartbeat::{Held, Notice},
     jitter,
     progress::LatestProgress,
     retry_policy,
+    setback::Setback,
 };
-use crate::{causes, recording, trial::Finished};
+use crate::{recording, snapshot::PinnedCorpus, trial::Finished};
 
 /// How often progress is written.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
@@ -46,6 +52,11 @@ impl Worker {
     /// Runs the job and writes its end. A database error here is logged: the lease then runs out
     /// and the reaper takes the job back.
     pub(super) async fn attempt(&self, claimed: ClaimedJob) {
+        let span = account::span_of(&claimed.job);
+        self.run_attempt(claimed).instrument(span).await;
+    }
+
+    async fn run_attempt(&self, claimed: ClaimedJob) {
         let begun = Instant::now();
         let ClaimedJob { job, lease } = claimed;
         // Until the end is written, not only until it is reached.
@@ -54,15 +65,20 @@ impl Worker {
         let generation = self.house.fleet.serving();
         let slots = generation.for_job(job.id);
         let is_recorded = job.request.record || !slots.trials.is_empty();
-        let recorded = is_recorded.then(|| slots.set.recorded());
-        let set = recorded.as_ref().map_or(&*slots.set, |(set, _)| set);
+        // One index for the whole job, whatever serves before its end.
+        let corpus = self.house.corpus.now();
+        let pinned: Arc<dyn CorpusSearch> = Arc::new(PinnedCorpus(Arc::clone(&corpus)));
+        let set = slots.set.reading(&pinned);
+        let recorded = is_recorded.then(|| set.recorded());
+        let set = recorded.as_ref().map_or(&set, |(set, _)| set);
         let outcome = tokio::select! {
-            result = self.analyse(&job.request, set, &sink) => Ok(result),
+            result = self.analyse(&job.request, set, &corpus, &sink) => Ok(result),
             interruption = self.watch(&mut held, &lease, progress) => Err(interruption),
             () = generation.expired.cancelled() => Err(Interruption::Superseded),
         };
-        let seconds = begun.elapsed().as_secs_f64();
-        let (written, outcome) = match outcome {
+        let lasted = begun.elapsed();
+        let outcome = outcome.map(|analysed| Setback::judge(&job, analysed));
+        let (written, ending) = match outcome {
             Ok(Ok(result)) => {
                 let recorded = recorded.map(|(_, recorder)| Finished {
                     job: job.id,
@@ -70,29 +86,28 @@ impl Worker {
                     recording: recorder.take(),
                 });
                 let written = self.succeed(&job, &lease, result, recorded).await;
-                (written, "succeeded")
+                (written, Ending::Succeeded)
             }
-            Ok(Err(error)) => {
-                warn!(job = %job.id, attempt = job.attempt, %error, "job `{}` failed on attempt {}", job.id, job.attempt);
-                (self.fail(&lease, job.attempt, &error).await, "failed")
+            Ok(Err(setback)) => {
+                warn!(job = %job.id, attempt = job.attempt, error = %setback, "job `{}` failed on attempt {}", job.id, job.attempt);
+                let is_last = !setback.is_retryable() || job.attempt >= job.max_attempts;
+                let ending = if is_last {
+                    Ending::Failed
+                } else {
+                    Ending::Retried
+                };
+                (self.fail(&lease, job.attempt, &setback).await, ending)
             }
             Err(Interruption::CancelRequested) => (
                 self.house.store.acknowledge_cancel(&lease).await,
-                "cancelled",
+                Ending::Cancelled,
             ),
             Err(Interruption::ShuttingDown | Interruption::Superseded) => {
-                (self.house.store.release(&lease).await, "released")
+                (self.house.store.release(&lease).await, Ending::Released)
             }
-            Err(Interruption::LeaseLost) => (Err(StoreError::LeaseLost(job.id)), "lost"),
+            Err(Interruption::LeaseLost) => (Err(StoreError::LeaseLost(job.id)), Ending::Lost),
         };
-        metrics::counter!("phagen_job_attempts_total", "outcome" => outcome).increment(1);
-        metrics::histogram!("phagen_job_attempt_seconds", "outcome" => outcome).record(seconds);
-        match written {
-            Ok(()) => {
-                info!(job = %job.id, outcome, milliseconds = seconds * 1000.0, "job `{}` {outcome}", job.id);
-            }
-            Err(error) => warn!(job = %job.id, %error, "end of job `{}` was not stored", job.id),
-        }
+        account::tell(&job, ending, written, lasted, self.house.clock.now());
     }
 
     /// Stores the result, with what was recorded if the request asked for it, then leaves the calls
@@ -107,9 +122,14 @@ impl Worker {
         if job.request.record
             && let Some(finished) = &recorded
         {
-            self.keep(&finished.recording, &mut result).await;
+            self.keep(job, &finished.recording, &mut result).await;
         }
         let written = self.house.store.finish(lease, &result).await;
+        if let (Err(StoreError::LeaseLost(_)), Some(digest)) = (&written, result.recording)
+            && let Err(error) = self.house.blobs.delete(&digest).await
+        {
+            warn!(job = %job.id, %digest, %error, "recording `{digest}`, which no row names, is still among the blobs");
+        }
         if let Some(finished) = recorded {
             self.trials.offer(finished);
         }
@@ -120,13 +140,14 @@ impl Worker {
         &self,
         request: &JobRequest,
         slots: &SlotSet,
+        corpus: &Corpus,
         sink: &LatestProgress,
     ) -> Result<JobResult, AnalysisError> {
         let house = &self.house;
         let as_of = house.clock.now().date_naive();
         let corpus = CorpusState {
-            generation: house.corpus.generation(),
-            digest: Some(house.corpus.state()),
+            generation: corpus.generation(),
+            digest: Some(corpus.state()),
         };
         if request.record {
             let analysis = house.analysis.uncached();
@@ -138,8 +159,9 @@ impl Worker {
     }
 
     /// Keeps a recording among the blobs. A job does not fail for want of it; its result says so.
-    async fn keep(&self, recording: &Recording, result: &mut JobResult) {
-        match recording::keep(&self.house.blobs, recording).await {
+    async fn keep(&self, job: &Job, recording: &Recording, result: &mut JobResult) {
+        let blobs = &self.house.blobs;
+        match recording::keep(blobs, recording, job.id, job.attempt).await {
             Ok(digest) => result.recording = Some(digest),
             Err(error) => {
                 warn!(%error, "a recording was not kept");
@@ -190,17 +212,9 @@ impl Worker {
         tokio::time::sleep(Duration::from_secs(self.settings().drain_seconds)).await;
     }
 
-    async fn fail(
-        &self,
-        lease: &Lease,
-        attempt: u32,
-        error: &AnalysisError,
-    ) -> Result<(), StoreError> {
-        let failure = JobFailure {
-            message: causes::told(error),
-            retryable: error.is_retryable(),
-        };
-        let delay = retry_policy(self.settings()).delay(attempt, jitter());
+    async fn fail(&self, lease: &Lease, attempt: u32, setback: &Setback) -> Result<(), StoreError> {
+        let delay = setback.delay(retry_policy(self.settings()), attempt, jitter());
+        let failure = setback.failure();
         self.house.store.fail(lease, &failure, delay).await
     }
 }

@@ -25,7 +25,7 @@ use tokio_util::{
 };
 use tracing::warn;
 
-use crate::database::Database;
+use crate::{database::Database, telemetry::RENEWAL_FAILURES};
 
 /// How often leases are renewed, and a wish to cancel looked for; a quarter of the shortest lease.
 const BEAT: Duration = Duration::from_millis(250);
@@ -236,9 +236,11 @@ impl Thread {
         match timeout(RENEWAL_TIMEOUT, store.renew(&held, self.lease)).await {
             Ok(Ok(renewals)) => self.leases.tell(&held, &renewals),
             Ok(Err(error)) => {
+                metrics::counter!(RENEWAL_FAILURES).increment(1);
                 warn!(n_leases = held.len(), %error, "leases were not renewed; tries again");
             }
             Err(_) => {
+                metrics::counter!(RENEWAL_FAILURES).increment(1);
                 warn!(
                     n_leases = held.len(),
                     "leases were not renewed in {RENEWAL_TIMEOUT:?}; tries again"

@@ -2,14 +2,17 @@
 //!
 //! A worker never answers a request; it and `http` share rows in the database.
 
+mod account;
 mod attempt;
 mod heartbeat;
 mod progress;
+mod setback;
+mod training;
 mod upkeep;
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use phagen_store::RetryPolicy;
+use phagen_store::{ClaimedJob, RetryPolicy, StoreError};
 use rand::RngExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
@@ -20,7 +23,8 @@ use crate::{
     config::WorkerSettings,
     database::Database,
     house::House,
-    lifecycle,
+    lifecycle, snapshot,
+    telemetry::JOBS_REAPED,
     trial::{self, Trials},
 };
 
@@ -70,12 +74,9 @@ pub async fn start(
         Arc::clone(&house.clock),
         shutdown.clone(),
     ));
-    let kept = house.settings.retention.kept();
-    tasks.spawn(upkeep::run(
-        Arc::clone(&house.store),
-        kept,
-        shutdown.clone(),
-    ));
+    tasks.spawn(upkeep::run(Arc::clone(house), shutdown.clone()));
+    tasks.spawn(snapshot::refresh(Arc::clone(house), shutdown.clone()));
+    tasks.spawn(training::run(Arc::clone(house), shutdown.clone()));
     tasks.spawn(lifecycle::run(Arc::clone(house), shutdown.clone()));
     Ok(())
 }
@@ -84,12 +85,7 @@ impl Worker {
     /// Works until shutdown; what runs then is finished or handed back.
     async fn run(self) {
         while !self.shutdown.is_cancelled() {
-            match self
-                .house
-                .store
-                .claim(&self.name, self.settings().lease())
-                .await
-            {
+            match self.claim().await {
                 // Boxed: the whole walk of a job is in that future, and it would lie on every stack.
                 Ok(Some(claimed)) => Box::pin(self.attempt(claimed)).await,
                 Ok(None) => self.rest().await,
@@ -98,6 +94,14 @@ impl Worker {
                     self.rest().await;
                 }
             }
+        }
+    }
+
+    async fn claim(&self) -> Result<Option<ClaimedJob>, StoreError> {
+        let (store, lease) = (&self.house.store, self.settings().lease());
+        match NonZeroU32::new(self.settings().max_running_per_key) {
+            None => store.claim(&self.name, lease).await,
+            Some(most) => store.claim_fairly(&self.name, lease, most).await,
         }
     }
 
@@ -128,6 +132,7 @@ async fn reap(house: Arc<House>, shutdown: CancellationToken) {
         match house.store.reap(policy).await {
             Ok(0) => {}
             Ok(n_jobs) => {
+                metrics::counter!(JOBS_REAPED).increment(n_jobs);
                 info!(n_jobs, "took back jobs whose lease ran out");
                 house.wake.notify_waiters();
             }

@@ -1,6 +1,6 @@
 //! A store that never works, for the answers that a working one cannot show.
 
-use std::{future::pending, time::Duration};
+use std::{future::pending, num::NonZeroU32, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -13,10 +13,11 @@ use phagen_domain::{
     result::JobResult,
 };
 use phagen_store::{
-    ApiKey, AuditHead, AuditRow, AuditStore, CancelOutcome, ClaimedJob, Enqueued, EventFilter,
-    FeedbackStats, FeedbackStore, HostReport, IdempotencyKey, JobEvent, JobFilter, JobPage,
-    KeyStore, Moved, NewApiKey, NewJob, NewVersion, QueueStats, QueueStore, RegistryStore, Renewal,
-    Retention, RetryPolicy, SlotMove, Store, StoreError, UpkeepStore, VersionMove,
+    ApiKey, AuditChange, AuditHead, AuditRow, AuditStore, CancelOutcome, ClaimedJob,
+    CorpusSnapshot, CorpusStore, Enqueued, EventFilter, FeedbackStats, FeedbackStore, HostReport,
+    IdempotencyKey, JobEvent, JobFilter, JobPage, KeyStore, Moved, NewApiKey, NewJob, NewSnapshot,
+    NewVersion, Pruned, QueueStats, QueueStore, RegistryStore, Renewal, Retention, RetryPolicy,
+    RunningSettings, SlotMove, Store, StoreError, UpkeepStore, VersionMove,
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,8 @@ pub(crate) enum How {
     Panics,
     /// It never answers.
     Hangs,
+    /// It answers to probes, and its schema is of another version.
+    HasSchema(i64),
 }
 
 pub(crate) const SECRET: &str = "host=10.0.0.7 password=hunter2";
@@ -36,7 +39,7 @@ pub(crate) struct BrokenStore(pub(crate) How);
 impl BrokenStore {
     async fn broken<T>(&self) -> Result<T, StoreError> {
         match self.0 {
-            How::Fails => Err(StoreError::Database {
+            How::Fails | How::HasSchema(_) => Err(StoreError::Database {
                 tried: "do anything",
                 cause: SECRET.into(),
             }),
@@ -54,6 +57,14 @@ impl QueueStore for BrokenStore {
         self.broken().await
     }
     async fn claim(&self, _: &str, _: Duration) -> Stored<Option<ClaimedJob>> {
+        self.broken().await
+    }
+    async fn claim_fairly(
+        &self,
+        _: &str,
+        _: Duration,
+        _: NonZeroU32,
+    ) -> Stored<Option<ClaimedJob>> {
         self.broken().await
     }
     async fn renew(&self, _: &[Lease], _: Duration) -> Stored<Vec<Renewal>> {
@@ -153,7 +164,7 @@ impl RegistryStore for BrokenStore {
     async fn list_publisher_keys(&self) -> Stored<Vec<PublisherKey>> {
         self.broken().await
     }
-    async fn record_artifact(&self, _: &ArtifactRecord) -> Stored<()> {
+    async fn record_artifact(&self, _: &ArtifactRecord, _: &str) -> Stored<()> {
         self.broken().await
     }
     async fn list_artifacts(&self) -> Stored<Vec<ArtifactRecord>> {
@@ -195,6 +206,12 @@ impl AuditStore for BrokenStore {
     ) -> Stored<Vec<(PluginEvent, Option<String>)>> {
         self.broken().await
     }
+    async fn record_change(&self, _: &AuditChange) -> Stored<AuditRow> {
+        self.broken().await
+    }
+    async fn record_settings(&self, _: &RunningSettings) -> Stored<Option<AuditRow>> {
+        self.broken().await
+    }
 }
 
 #[async_trait]
@@ -202,10 +219,35 @@ impl UpkeepStore for BrokenStore {
     async fn take_tick(&self, _: &str, _: Duration) -> Stored<bool> {
         self.broken().await
     }
-    async fn prune_jobs(&self, _: Retention, _: u32) -> Stored<u64> {
+    async fn prune_jobs(&self, _: Retention, _: u32) -> Stored<Pruned> {
         self.broken().await
     }
     async fn expire_keys(&self, _: u32) -> Stored<u64> {
+        self.broken().await
+    }
+}
+
+#[async_trait]
+impl CorpusStore for BrokenStore {
+    async fn list_snapshots(&self) -> Stored<Vec<CorpusSnapshot>> {
+        self.broken().await
+    }
+    async fn serving_snapshot(&self) -> Stored<Option<CorpusSnapshot>> {
+        self.broken().await
+    }
+    async fn publish_snapshot(&self, _: u64, _: &NewSnapshot) -> Stored<CorpusSnapshot> {
+        self.broken().await
+    }
+    async fn list_retired_snapshots(&self, _: Duration) -> Stored<Vec<CorpusSnapshot>> {
+        self.broken().await
+    }
+    async fn forget_snapshot(&self, _: u64) -> Stored<()> {
+        self.broken().await
+    }
+    async fn hold_import(&self, _: &str, _: Duration) -> Stored<Option<String>> {
+        self.broken().await
+    }
+    async fn drop_import(&self, _: &str) -> Stored<()> {
         self.broken().await
     }
 }
@@ -228,10 +270,20 @@ impl FeedbackStore for BrokenStore {
 
 #[async_trait]
 impl Store for BrokenStore {
+    fn newest_schema(&self) -> i64 {
+        1
+    }
+
     async fn ping(&self) -> Stored<DateTime<Utc>> {
-        self.broken().await
+        match self.0 {
+            How::HasSchema(_) => Ok(DateTime::UNIX_EPOCH),
+            _ => self.broken().await,
+        }
     }
     async fn schema_version(&self) -> Stored<i64> {
-        self.broken().await
+        match self.0 {
+            How::HasSchema(version) => Ok(version),
+            _ => self.broken().await,
+        }
     }
 }

@@ -75,6 +75,7 @@ pub(crate) fn result(molecule: &str, diseases: &[Disease]) -> JobResult {
             vocabulary_digest: Digest::of(b"vocabulary"),
             drug_list_digest: Digest::of(b"drugs"),
             corpus_generation: 1,
+            corpus_digest: None,
             slots: Vec::new(),
         },
         recording: None,
@@ -211,5 +212,6 @@ fn report(slot: &str) -> SourceReport {
         cached: false,
         stale: None,
         error: None,
+        passing: None,
     }
 }

@@ -12,7 +12,6 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use phagen_blob::{BlobFolder, Blobs};
 use phagen_cache::Cache;
 use phagen_domain::{
@@ -25,7 +24,11 @@ use phagen_domain::{
 };
 use phagen_server::{
     config::{Operators, SignatureSettings},
-    http::{self, AppState, CheckStatus, GuestLine, GuestLogs, HealthChecks, HttpLimits},
+    http::{
+        self, AppState, CheckStatus, GuestLine, GuestLogs, HealthChecks, HttpLimits,
+        OperationsState,
+    },
+    telemetry::Metrics,
 };
 use phagen_store::{ClaimedJob, Store};
 use phagen_store_sqlite::SqliteStore;
@@ -42,8 +45,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use answer::Answer;
 
+const VERSION: &str = "0.0.0-test";
 /// Longer than any test may wait for one answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const LEASE: Duration = Duration::from_mins(1);
 
 pub(crate) struct TestApp {
@@ -57,6 +61,8 @@ pub(crate) struct TestApp {
     pub(crate) said: Arc<Said>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) address: SocketAddr,
+    /// Of the operations port.
+    operations: SocketAddr,
     client: Client,
     tasks: TaskTracker,
     _folder: TempDir,
@@ -160,25 +166,35 @@ impl TestApp {
             uploads: Arc::clone(&uploads),
             limits: rules.limits,
             health: Arc::clone(&health),
-            metrics: metrics(),
             guest_logs: Arc::<Said>::clone(&said),
             auth_required: rules.auth_required,
             operators: rules.operators,
             signatures: rules.signatures,
             answers: Arc::new(rules.answers),
+            stopping: shutdown.clone(),
             shutdown: shutdown.clone(),
-            version: "0.0.0-test",
+            version: VERSION,
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener
-            .local_addr()
-            .expect("a bound socket has an address");
+        let watched = OperationsState {
+            store: Arc::clone(&store),
+            health: Arc::clone(&health),
+            answers: Arc::clone(&state.answers),
+            metrics: metrics(),
+            stopping: shutdown.clone(),
+            check_timeout: state.limits.check_timeout,
+            check_ttl: state.limits.check_ttl,
+            version: VERSION,
+        };
+        let (listener, address) = listen().await;
+        let (operations, operations_address) = listen().await;
         let tasks = TaskTracker::new();
+        let ended = shutdown.clone();
         tasks.spawn(async move {
-            http::serve(listener, state)
+            http::serve_operations(operations, watched, ended)
                 .await
-                .expect("serving ends well");
+                .expect("watching ends well");
         });
+        tasks.spawn(http::serve(listener, state));
         phagen_package::oci::install_tls();
         Self {
             store,
@@ -189,6 +205,7 @@ impl TestApp {
             said,
             shutdown,
             address,
+            operations: operations_address,
             client: Client::builder()
                 .timeout(PATIENCE)
                 .redirect(reqwest::redirect::Policy::none())
@@ -207,6 +224,12 @@ impl TestApp {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         Answer::to(self.request(Method::GET, path)).await
+    }
+
+    /// Asks the operations port.
+    pub(crate) async fn watch(&self, path: &str) -> Answer {
+        let url = format!("http://{}{path}", self.operations);
+        Answer::to(self.client.get(url)).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {
@@ -307,17 +330,17 @@ pub(crate) fn noon() -> DateTime<Utc> {
 }
 
 /// One recorder serves every test of the process, so tests look for their own series only.
-fn metrics() -> PrometheusHandle {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    HANDLE
-        .get_or_init(|| {
-            PrometheusBuilder::new()
-                .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &[0.01, 0.1, 1.0])
-                .expect("buckets are given")
-                .install_recorder()
-                .expect("the process has no other recorder")
-        })
+fn metrics() -> Metrics {
+    static METRICS: OnceLock<Metrics> = OnceLock::new();
+    METRICS
+        .get_or_init(|| Metrics::install(VERSION).expect("the process has no other recorder"))
         .clone()
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr();
+    (listener, address.expect("a bound socket has an address"))
 }
 
 trait SeedSlots {

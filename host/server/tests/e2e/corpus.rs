@@ -2,8 +2,13 @@
 
 use std::fs;
 
+use sqlx::Connection as _;
+use tokio::time::{Instant, sleep};
+
 use crate::{
     data_dir::DataDir,
+    database,
+    plugin::POLL,
     process::{PATIENCE, Process},
     server::Server,
 };
@@ -18,6 +23,7 @@ fn n_documents(dir: &DataDir) -> (Vec<u64>, u64) {
     let stats = dir.run(&["corpus", "stats"]).expect_success();
     let mut counts: Vec<u64> = stats
         .lines()
+        .filter(|line| !line.starts_with("index "))
         .map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
             let count = words.get(1).and_then(|word| word.parse().ok());
@@ -31,7 +37,7 @@ fn n_documents(dir: &DataDir) -> (Vec<u64>, u64) {
 /// An import of the bundled corpus that has committed something and has much left to do.
 fn import_under_way(dir: &DataDir, arguments: &[&str]) -> Process {
     let mut import = dir.spawn(arguments, &[]);
-    let meta = dir.path().join("index").join("meta.json");
+    let meta = dir.path().join("index/import/meta.json");
     import.wait_until("the first commit", |_| {
         fs::read_to_string(&meta).is_ok_and(|text| text.contains("segment_id"))
     });
@@ -45,7 +51,7 @@ fn assert_whole_files_then_complete(dir: &DataDir) {
     assert_eq!(by_kind.iter().sum::<u64>(), all);
     assert!(0 < all && all < complete.1, "{all} of {}", complete.1);
     let report = dir.run(&["corpus", "import"]).expect_success();
-    let mut n_unchanged = 0;
+    let mut n_added = 0;
     for line in report.lines() {
         let number = |word: &str| -> u64 {
             let (before, _) = line.split_once(word).unwrap_or_else(|| panic!("{line}"));
@@ -56,10 +62,10 @@ fn assert_whole_files_then_complete(dir: &DataDir) {
             number.unwrap_or_else(|| panic!("no number before `{word}` in `{line}`"))
         };
         let (added, unchanged) = (number(" added"), number(" unchanged"));
-        assert!(added == 0 || unchanged == 0, "half a file was kept: {line}");
-        n_unchanged += unchanged;
+        assert_eq!(unchanged, 0, "half a file was kept: {line}");
+        n_added += added;
     }
-    assert_eq!(n_unchanged, all);
+    assert_eq!(n_added, complete.1 - all, "a whole file was read again");
     assert_eq!(n_documents(dir), complete);
 }
 
@@ -105,12 +111,156 @@ async fn the_first_start_answers_while_it_indexes_and_takes_up_what_was_stopped(
 }
 
 #[test]
-fn a_killed_import_leaves_whole_files_too() {
+fn a_killed_import_changes_nothing_and_the_next_one_is_whole() {
     let dir = DataDir::empty();
     let import = import_under_way(&dir, &["corpus", "import"]);
     import.signal("KILL");
     assert_eq!(import.wait(PATIENCE).code, None);
-    assert_whole_files_then_complete(&dir);
+    assert_eq!(n_documents(&dir).1, 0);
+    // Once the turn of the dead one is over.
+    dir.run(&["corpus", "import"]).expect_success();
+    assert_eq!(n_documents(&dir), n_documents(&DataDir::ready()));
+}
+
+#[test]
+fn of_two_imports_at_once_one_builds_and_the_other_finds_all_done() {
+    let dir = DataDir::empty();
+    let imports = [(); 2].map(|()| dir.spawn(&["corpus", "import"], &[]));
+    let told = imports.map(|import| import.wait(PATIENCE).expect_success());
+    let n_builders = told.iter().filter(|told| told.contains("added")).count();
+    assert_eq!(n_builders, 1, "{told:?}");
+    let n_idle = (told.iter()).filter(|told| told.contains("nothing to import"));
+    assert_eq!(n_idle.count(), 1, "{told:?}");
+    assert_eq!(n_documents(&dir), n_documents(&DataDir::ready()));
+}
+
+/// The last line of `corpus stats`.
+fn index(dir: &DataDir) -> String {
+    let stats = dir.run(&["corpus", "stats"]).expect_success();
+    stats.lines().last().expect("a line").to_owned()
+}
+
+#[test]
+fn an_index_comes_back_from_its_blobs() {
+    let dir = DataDir::ready();
+    let before = index(&dir);
+    fs::remove_dir_all(dir.path().join("index")).expect("the index goes");
+    assert_eq!(index(&dir), before);
+    let found = dir.run(&["corpus", "search", "aspirin"]).expect_success();
+    assert!(found.contains("bm25"), "{found}");
+}
+
+#[test]
+fn an_index_that_is_lost_with_its_blobs_is_built_again() {
+    let dir = DataDir::ready();
+    for folder in ["index", "blob"] {
+        fs::remove_dir_all(dir.path().join(folder)).expect("it goes");
+    }
+    let error = dir.run(&["corpus", "stats"]).expect_failure();
+    assert!(error.contains("--anew"), "{error}");
+    let ended = dir.run(&["analyze", "aspirin", "--json"]);
+    assert!(
+        ended.stderr.contains("the corpus index is lost"),
+        "{ended:?}"
+    );
+    ended.expect_success();
+    assert_eq!(n_documents(&dir), n_documents(&DataDir::ready()));
+}
+
+#[test]
+fn an_import_anew_leaves_out_what_was_imported_before() {
+    let dir = DataDir::ready();
+    let complete = n_documents(&dir);
+    let [first, second] = TWO_GOOD_LINES;
+    for (n, lines) in [
+        (2, format!("{first}\n{second}\n")),
+        (1, format!("{first}\n")),
+    ] {
+        let file = dir.file("own.jsonl", lines);
+        let file = file.to_str().expect("a name of text");
+        let how: &[&str] = if n == 2 { &[] } else { &["--anew"] };
+        let command = [&["corpus", "import", file], how].concat();
+        dir.run(&command).expect_success();
+        assert_eq!(n_documents(&dir).1, complete.1 + n);
+    }
+}
+
+#[tokio::test]
+async fn a_running_server_follows_an_import_and_uses_no_answer_from_before() {
+    let dir = DataDir::ready();
+    let server = Server::start(&dir);
+    let before = server.analyse("aspirin").await;
+    let kept = server.analyse("aspirin").await;
+    assert!(kept.sources.iter().all(|source| source.cached), "{kept:?}");
+    let file = dir.file("own.jsonl", TWO_GOOD_LINES.join("\n"));
+    let file = file.to_str().expect("a name of text");
+    dir.run(&["corpus", "import", file]).expect_success();
+    let deadline = Instant::now() + PATIENCE;
+    let after = loop {
+        let after = server.analyse("aspirin").await;
+        if after.versions.corpus_digest != before.versions.corpus_digest {
+            break after;
+        }
+        assert!(Instant::now() < deadline, "no job with the new index");
+        sleep(POLL).await;
+    };
+    assert!(
+        after.sources.iter().all(|source| !source.cached),
+        "{after:?}"
+    );
+    let told = index(&dir);
+    let digest = after.versions.corpus_digest.expect("an index");
+    assert_eq!(told, format!("index {digest}"));
+    server.end_by("TERM", PATIENCE).expect_success();
+}
+
+/// The number of indexes that were published, once `wanted` holds of it.
+async fn published(dir: &DataDir, wanted: i64) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut database = database::open(dir).await;
+        let n: i64 = sqlx::query_scalar("select count(*) from corpus_snapshot")
+            .fetch_one(&mut database)
+            .await
+            .expect("indexes are counted");
+        database.close().await.expect("the database closes");
+        if n == wanted {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{n} indexes, not {wanted}");
+        sleep(POLL).await;
+    }
+}
+
+#[tokio::test]
+async fn a_configured_source_is_imported_again_once_it_changed() {
+    let dir = DataDir::ready();
+    let complete = n_documents(&dir).1;
+    let [first, second] = TWO_GOOD_LINES;
+    let file = dir.file("own.jsonl", format!("{first}\n"));
+    let folder = file
+        .parent()
+        .and_then(|path| path.to_str())
+        .expect("a name");
+    let settings = [("PHAGEN_CORPUS__REFRESH", folder)];
+    let worker = dir.spawn(&["worker"], &settings);
+    published(&dir, 2).await;
+    assert_eq!(n_documents(&dir).1, complete + 1);
+    worker.signal("TERM");
+    worker.wait(PATIENCE).expect_success();
+
+    dir.file("own.jsonl", format!("{first}\n{second}\n"));
+    let mut database = database::open(&dir).await;
+    sqlx::query("update tick set taken_at = 0 where chore = 'refresh-corpus'")
+        .execute(&mut database)
+        .await
+        .expect("the next tick is due");
+    database.close().await.expect("the database closes");
+    let worker = dir.spawn(&["worker"], &settings);
+    published(&dir, 3).await;
+    assert_eq!(n_documents(&dir).1, complete + 2);
+    worker.signal("TERM");
+    worker.wait(PATIENCE).expect_success();
 }
 
 #[test]

@@ -64,6 +64,7 @@ impl DataDir {
             .env_clear()
             .env("PHAGEN_DATA_DIR", &self.data)
             .env("PHAGEN_SHARE_DIR", template::share_dir())
+            .env("PHAGEN_OPERATIONS__BIND", "127.0.0.1:0")
             .envs(settings.iter().copied());
         Process::spawn(&mut command, &self.folder.path().join(number.to_string()))
     }

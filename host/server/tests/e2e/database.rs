@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::Sqlit
 
 use crate::data_dir::DataDir;
 
-async fn open(dir: &DataDir) -> SqliteConnection {
+pub(crate) async fn open(dir: &DataDir) -> SqliteConnection {
     SqliteConnectOptions::new()
         .filename(dir.path().join("phagen.db"))
         .connect()

@@ -7,8 +7,11 @@ use phagen_domain::{
     result::JobResult,
 };
 
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+
 use crate::{
     data_dir::DataDir,
+    process::PATIENCE,
     server::{Server, evidence},
 };
 
@@ -74,6 +77,69 @@ async fn votes_train_a_reranker_that_the_running_server_then_serves() {
     assert_eq!(reranker["artifact_digest"], artifact_of(&after));
     assert_eq!(reranker["generation"], 2);
     assert_literature_rose(&before, &after);
+}
+
+#[tokio::test]
+async fn a_worker_trains_by_itself_and_leaves_it_to_an_operator_to_promote() {
+    let dir = DataDir::ready();
+    let server = Server::start(&dir);
+    let n_votes = vote_for_literature(&server).await;
+    server.end_by("TERM", PATIENCE).expect_success();
+    let list = dir.run(&["model", "list"]).expect_success();
+    assert_eq!(list.lines().count(), 2, "{list}");
+
+    // Too few of them are left for another time, and its tick is taken.
+    let asks_for_more = (n_votes + 1).to_string();
+    let scheduled = [
+        ("PHAGEN_TRAINING__EVERY_HOURS", "1"),
+        ("PHAGEN_TRAINING__MIN_NEW_VOTES", asks_for_more.as_str()),
+    ];
+    let server = Server::start_with(&dir, &[], &scheduled);
+    let told = format!("{n_votes} new votes, and {asks_for_more} are asked for");
+    server.told(&told).await;
+    server.end_by("TERM", PATIENCE).expect_success();
+    forget_tick(&dir).await;
+
+    let scheduled = [("PHAGEN_TRAINING__EVERY_HOURS", "1")];
+    let server = Server::start_with(&dir, &[], &scheduled);
+    server
+        .told(&format!("on {n_votes} new votes, nDCG@10"))
+        .await;
+    let list = dir.run(&["model", "list"]).expect_success();
+    assert_eq!(list.lines().count(), 3, "{list}");
+    assert!(
+        line_with(&list, "reranker-default").starts_with('*'),
+        "it serves by itself: {list}"
+    );
+    let audit = server.get("/api/audit?limit=1000").await.json();
+    let rows = audit["items"].as_array().expect("rows");
+    let last = rows.iter().rfind(|row| row["action"] == "model.record");
+    let last = last.expect("a row");
+    assert_eq!(last["actor"], "host");
+    let digest = last["subject"].as_str().expect("a digest");
+    assert!(list.contains(&digest[..12]), "{digest} in {list}");
+    // Whoever asks next finds nothing new.
+    server.end_by("TERM", PATIENCE).expect_success();
+    forget_tick(&dir).await;
+    let server = Server::start_with(&dir, &[], &scheduled);
+    server.told("0 new votes, and 20 are asked for").await;
+    dir.run(&["model", "promote", digest]).expect_success();
+    server.followed().await;
+    let after = server.analyse("aspirin").await;
+    assert_eq!(artifact_of(&after), digest);
+}
+
+/// As if its hour had passed.
+async fn forget_tick(dir: &DataDir) {
+    let options = SqliteConnectOptions::new().filename(dir.path().join("phagen.db"));
+    let mut rows = SqliteConnection::connect_with(&options)
+        .await
+        .expect("the database opens");
+    let forgotten = sqlx::query("delete from tick where chore = 'train-reranker'")
+        .execute(&mut rows)
+        .await
+        .expect("the rows change");
+    assert_eq!(forgotten.rows_affected(), 1, "nobody took the tick");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A server without workers stores jobs; one with workers, started later, runs them.
 
 use phagen_domain::job::JobId;
+use serde_json::json;
 
 use crate::{
     data_dir::DataDir,
@@ -41,4 +42,24 @@ async fn a_queued_job_is_cancelled_and_another_survives_the_restart() {
         "{}",
         too_late.text
     );
+}
+
+#[tokio::test]
+async fn the_shell_lists_jobs_with_their_priority() {
+    let dir = DataDir::ready();
+    let server = Server::start_with(&dir, &["--workers", "0"], &[]);
+    let urgent = json!({ "molecule": "aspirin", "priority": 1 });
+    let urgent = server.post("/api/jobs", &urgent).await.job_id();
+    let list = dir.run(&["job", "list", "--host", server.address()]);
+    let list = list.expect_success();
+    let line = list.lines().find(|line| line.contains(&urgent.to_string()));
+    assert!(
+        line.is_some_and(|line| line.contains("queued    priority 1 attempt 0 aspirin")),
+        "{list}"
+    );
+    for wrong in ["0", "5", "urgent"] {
+        let refused = dir.run(&["analyze", "aspirin", "--priority", wrong]);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.stderr.contains("expected 1"), "{refused:?}");
+    }
 }

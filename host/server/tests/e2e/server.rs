@@ -65,6 +65,30 @@ impl Server {
         Answer::to(self.request(Method::GET, path)).await
     }
 
+    /// Its readiness, once it has the corpus and all else.
+    pub(crate) async fn until_ready(&self) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let ready = self.get("/ready").await;
+            if ready.status == 200 {
+                return ready.json();
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{}\n{}",
+                ready.text,
+                self.process
+            );
+            sleep(POLL).await;
+        }
+    }
+
+    /// Asks the operations port.
+    pub(crate) async fn watch(&self, path: &str) -> Answer {
+        let url = format!("{}{path}", self.process.operations());
+        Answer::to(self.client.get(url)).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         Answer::to(self.request(Method::DELETE, path)).await
     }
@@ -129,10 +153,39 @@ impl Server {
         self.post("/api/feedback", &body).await
     }
 
+    pub(crate) fn signal(&self, signal: &str) {
+        self.process.signal(signal);
+    }
+
+    /// Waits until the process has told this on either of its outputs.
+    pub(crate) async fn told(&self, what: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.process.to_string().contains(what) {
+            assert!(
+                Instant::now() < deadline,
+                "not told: {what}\n{}",
+                self.process
+            );
+            sleep(POLL).await;
+        }
+    }
+
     /// Sends a signal and waits for the end.
     pub(crate) fn end_by(self, signal: &str, patience: Duration) -> Ended {
         self.process.signal(signal);
         self.process.wait(patience)
+    }
+}
+
+impl Process {
+    /// Where its metrics and probes are, as its log tells.
+    pub(crate) fn operations(&self) -> String {
+        let told = self.to_string();
+        let (_, rest) = told
+            .split_once("metrics and probes are served on ")
+            .unwrap_or_else(|| panic!("no operations port: {self}"));
+        let end = rest.find(['"', ' ', '\n']).unwrap_or(rest.len());
+        rest[..end].to_owned()
     }
 }
 

@@ -148,7 +148,6 @@ async fn each_kind_of_route_asks_for_its_own_scope() {
         ("POST", "/api/plugins", "operate"),
         ("POST", "/api/publisher-keys", "operate"),
         ("GET", "/api/audit", "operate"),
-        ("GET", "/metrics", "read"),
         ("GET", "/api/openapi.json", "read"),
     ] {
         assert_eq!(scope_of((method, path)), scope, "{method} {path}");

@@ -32,6 +32,7 @@ async fn over_nothing() -> Cache {
         url: "redis://127.0.0.1:1".to_owned(),
         prefix: "test".to_owned(),
         roots: None,
+        timeout: CacheSettings::TIER_TIMEOUT,
     };
     let tier = RedisTier::open(&settings).expect("an address");
     Cache::over(CacheSettings::default(), clock(), Arc::new(tier)).await
@@ -63,6 +64,14 @@ async fn forgetting_says_how_far_it_reached() {
                 (200, json!({ "reach": reach }))
             );
         }
+        let rows = app.get("/api/audit?after=7").await.json();
+        let rows = rows["items"].as_array().expect("rows").iter();
+        let told: Vec<[&Value; 3]> = rows
+            .map(|row| [&row["action"], &row["subject"], &row["actor"]])
+            .collect();
+        let expected = ["all", "source \"clinical\"", "molecule \"aspirin\""]
+            .map(|subject| json!(["cache.invalidate", subject, "local"]));
+        assert_eq!(json!(told), json!(expected), "after the slots of the tests");
     }
 }
 

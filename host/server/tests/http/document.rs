@@ -61,7 +61,6 @@ async fn the_document_lists_the_endpoints_of_the_api_and_no_other() {
         "get /api/plugins/{name}/versions/{digest}/trial",
         "get /api/publisher-keys",
         "get /health",
-        "get /metrics",
         "get /ready",
         "post /api/cache/invalidate",
         "post /api/feedback",

@@ -3,11 +3,13 @@
 use phagen_server::{config::Operators, http::HttpLimits};
 use reqwest::Method;
 use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
     task::JoinSet,
-    time::{Duration, Instant, sleep},
+    time::{Duration, Instant, sleep, timeout},
 };
 
-use crate::common::{Answer, Rules, TestApp, broken::How, quick_limits};
+use crate::common::{Answer, PATIENCE, Rules, TestApp, broken::How, quick_limits};
 
 async fn with_two_keys(limits: HttpLimits) -> TestApp {
     TestApp::with(Rules {
@@ -156,5 +158,41 @@ async fn headers_past_their_limit_are_refused() {
     };
     assert!(answers(90, 10).await.contains("200"));
     assert!(answers(200, 10).await.contains("431"), "too many");
+    assert!(answers(1, 60_000).await.contains("200"));
+    assert!(answers(1, 70_000).await.contains("431"), "too long");
     assert!(app.get("/health").await.status == 200, "and goes on");
+}
+
+#[tokio::test]
+async fn a_connection_past_the_limit_waits_for_a_place() {
+    let app = TestApp::with_limits(HttpLimits {
+        n_connections: 1,
+        ..HttpLimits::default()
+    })
+    .await;
+    let held = TcpStream::connect(app.address)
+        .await
+        .expect("the one place");
+    let next = app.get("/health");
+    tokio::pin!(next);
+    let early = timeout(Duration::from_millis(200), next.as_mut()).await;
+    assert!(early.is_err(), "the place is taken");
+    drop(held);
+    assert_eq!(next.await.status, 200);
+}
+
+#[tokio::test]
+async fn a_silent_connection_is_closed() {
+    let app = TestApp::with_limits(HttpLimits {
+        head_timeout: Duration::from_millis(50),
+        ..HttpLimits::default()
+    })
+    .await;
+    let mut socket = TcpStream::connect(app.address).await.expect("a connection");
+    socket.write_all(b"GET /hea").await.expect("half a head");
+    let mut answer = Vec::new();
+    let read = timeout(PATIENCE, socket.read_to_end(&mut answer)).await;
+    read.expect("closed in time").expect("an end");
+    let told = String::from_utf8_lossy(&answer);
+    assert!(told.is_empty() || told.contains("408"), "{told}");
 }

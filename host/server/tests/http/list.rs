@@ -28,6 +28,7 @@ async fn jobs_are_listed_newest_first() {
           "finished_at": null,
           "job_id": "[id]",
           "molecule": "metformin",
+          "priority": 2,
           "status": "queued"
         },
         {
@@ -36,6 +37,7 @@ async fn jobs_are_listed_newest_first() {
           "finished_at": "[time]",
           "job_id": "[id]",
           "molecule": "aspirin",
+          "priority": 2,
           "status": "succeeded"
         }
       ],

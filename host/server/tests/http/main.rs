@@ -17,6 +17,7 @@ mod legacy;
 mod limits;
 mod list;
 mod plugins;
+mod precedence;
 mod probes;
 mod retry;
 mod show;

@@ -1,4 +1,4 @@
-//! `/health`, `/ready`, `/metrics` and `/api/plugins`: what operators read.
+//! `/health`, `/ready` and `/api/plugins`, and the operations port: what operators read.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ async fn metrics_tell_requests_by_route_template_and_the_queue() {
     app.submit("metformin").await;
     app.get(&format!("/api/jobs/{id}")).await;
     app.get("/nowhere/at/all").await;
-    let metrics = app.get("/metrics").await;
+    let metrics = app.watch("/metrics").await;
     assert_eq!(metrics.status, 200);
     assert!(
         metrics
@@ -130,9 +130,55 @@ async fn metrics_tell_requests_by_route_template_and_the_queue() {
 #[tokio::test]
 async fn metrics_are_served_without_a_database() {
     let app = TestApp::broken(How::Fails, quick_limits()).await;
-    let metrics = app.get("/metrics").await;
+    let metrics = app.watch("/metrics").await;
     assert_eq!(metrics.status, 200);
     assert!(metrics.text.contains("phagen_queue_stats_failures_total"));
+}
+
+#[tokio::test]
+async fn the_operations_port_has_the_probes_and_the_api_has_no_metrics() {
+    let app = TestApp::start().await;
+    for path in ["/health", "/ready"] {
+        let (watched, asked) = (app.watch(path).await, app.get(path).await);
+        assert_eq!((watched.status, asked.status), (200, 200), "{path}");
+        assert_eq!(watched.json()["version"], asked.json()["version"]);
+    }
+    assert_eq!(app.get("/metrics").await.status, 404);
+    assert_eq!(app.watch("/api/jobs").await.status, 404);
+    app.health
+        .report("guests", CheckStatus::Failed, Duration::ZERO, None);
+    assert_eq!(app.watch("/ready").await.status, 503);
+    assert_eq!(app.watch("/health").await.status, 200);
+    let metrics = app.watch("/metrics").await.text;
+    for line in [
+        "phagen_check_status{check=\"guests\"} 0",
+        "phagen_check_status{check=\"database\"} 1",
+        "phagen_database_connections_max{pool=\"writer\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn an_older_schema_is_not_ready_and_a_newer_one_is_on_its_way_out() {
+    for (schema, status, reason) in [
+        (
+            0,
+            503,
+            "`database`: its schema is 0, and this binary needs 1: run `phagen migrate`",
+        ),
+        (
+            2,
+            200,
+            "`database`: its schema is 2, and this binary knows 1: upgrade this process",
+        ),
+    ] {
+        let app = TestApp::broken(How::HasSchema(schema), quick_limits()).await;
+        let ready = app.get("/ready").await;
+        assert_eq!(ready.status, status, "{}", ready.text);
+        assert_eq!(ready.json()["reasons"], json!([reason]));
+        assert_eq!(ready.json()["schema_version"], schema);
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use phagen_domain::job::{JobFailure, Progress, Stage};
+use phagen_store::Retention;
 use reqwest::Method;
 use serde_json::json;
 
@@ -25,6 +26,7 @@ async fn a_queued_job_shows_what_was_asked() {
       "job_id": "[id]",
       "max_attempts": 3,
       "molecule": "metformin",
+      "priority": 2,
       "progress": [
         {
           "stage": "resolve",
@@ -170,4 +172,28 @@ async fn a_finished_job_is_sent_once_to_who_keeps_it() {
     )
     .await;
     assert_eq!((other.status, other.text), (200, first.text));
+}
+
+#[tokio::test]
+async fn what_can_never_change_is_read_once_and_what_can_each_time() {
+    let app = TestApp::start().await;
+    let id = app.finished(&result("aspirin", &[])).await;
+    let path = format!("/api/jobs/{id}");
+    let first = app.get(&path).await;
+    // Forgotten past the API, as by a worker whose turn it is.
+    let at_once = Retention {
+        succeeded: Some(Duration::ZERO),
+        ..Retention::default()
+    };
+    app.store.prune_jobs(at_once, 10).await.expect("pruned");
+    let again = app.get(&path).await;
+    assert_eq!((again.status, again.text), (200, first.text));
+
+    let id = app.submit("metformin").await;
+    let path = format!("/api/jobs/{id}");
+    assert_eq!(app.delete(&path).await.status, 204);
+    assert_eq!(app.get(&path).await.json()["status"], "cancelled");
+    let retried = app.post(&format!("{path}/retry"), &json!({})).await;
+    assert_eq!(retried.status, 202, "{}", retried.text);
+    assert_eq!(app.get(&path).await.json()["status"], "queued");
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     PostgresStore,
-    row::{corrupt, failed, from_json, number, required},
+    row::{corrupt, failed, from_json, number, priority, required, tenant},
 };
 
 /// Progress belongs to an attempt: an older attempt's ends where the newest `running` begins.
@@ -17,7 +17,8 @@ select
     job.request::text, job.state, job.run_at, job.attempt, job.max_attempts, job.lease_until,
     job.cancel_requested_at is not null as cancel_requested,
     case newest.kind when 'progress' then newest.data::text end as progress,
-    job.failure::text, job.result::text, job.created_at, job.finished_at
+    job.failure::text, job.result::text, job.created_at, job.finished_at, job.priority,
+    job.tenant, job.trace_parent
 from job
 left join lateral (
     select kind, data from job_event
@@ -30,7 +31,7 @@ where job.id = $1";
 macro_rules! list_jobs {
     ($filter:literal) => {
         concat!(
-            "select id, molecule, state, attempt, created_at, finished_at from job ",
+            "select id, molecule, state, attempt, priority, created_at, finished_at from job ",
             "where ",
             $filter,
             " (created_at, id) < ($1, $2) ",
@@ -46,13 +47,12 @@ const LIST_BY_MOLECULE_AND_STATE: &str = list_jobs!("molecule_folded = $4 and st
 
 const QUEUE_STATS: &str = "
 select
-    (select count(*) from job where state = 'queued' and run_at <= clock()),
-    (select count(*) from job where state = 'queued' and run_at > clock()),
+    count(*) filter (where run_at <= clock()),
+    count(*) filter (where run_at > clock()),
     (select count(*) from job where state = 'running'),
-    coalesce((
-        select floor(extract(epoch from clock() - min(run_at)))::bigint from job
-        where state = 'queued' and run_at <= clock()
-    ), 0)";
+    coalesce(floor(extract(
+        epoch from clock() - min(run_at) filter (where run_at <= clock())))::bigint, 0)
+from job where state = 'queued'";
 
 #[derive(FromRow)]
 struct JobRow {
@@ -68,6 +68,9 @@ struct JobRow {
     result: Option<String>,
     created_at: DateTime<Utc>,
     finished_at: Option<DateTime<Utc>>,
+    priority: i16,
+    tenant: String,
+    trace_parent: Option<String>,
 }
 
 impl JobRow {
@@ -83,6 +86,9 @@ impl JobRow {
                 .map(|text| from_json("job_event", "data", text))
                 .transpose()?,
             created_at: self.created_at,
+            priority: priority(self.priority.into())?,
+            tenant: tenant(self.tenant),
+            trace_parent: self.trace_parent,
         })
     }
 
@@ -132,6 +138,7 @@ struct SummaryRow {
     molecule: String,
     state: String,
     attempt: i64,
+    priority: i16,
     created_at: DateTime<Utc>,
     finished_at: Option<DateTime<Utc>>,
 }
@@ -143,6 +150,7 @@ impl SummaryRow {
             status: status(&self.state)?,
             molecule: self.molecule,
             attempt: number("job", "attempt", self.attempt)?,
+            priority: priority(self.priority.into())?,
             created_at: self.created_at,
             finished_at: self.finished_at,
         })

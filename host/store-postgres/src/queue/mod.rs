@@ -3,6 +3,7 @@
 //! connection is free. What a guard turned away is told apart afterwards.
 
 mod cancel;
+mod claim;
 mod ending;
 mod enqueue;
 mod event;
@@ -12,7 +13,7 @@ mod reap;
 mod retry;
 mod state;
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use async_trait::async_trait;
 use phagen_domain::{
@@ -37,7 +38,16 @@ impl QueueStore for PostgresStore {
     }
 
     async fn claim(&self, worker: &str, lease: Duration) -> Result<Option<ClaimedJob>, StoreError> {
-        lease::claim(self, worker, lease).await
+        claim::claim(self, worker, lease, None).await
+    }
+
+    async fn claim_fairly(
+        &self,
+        worker: &str,
+        lease: Duration,
+        max_running: NonZeroU32,
+    ) -> Result<Option<ClaimedJob>, StoreError> {
+        claim::claim(self, worker, lease, Some(max_running)).await
     }
 
     async fn renew(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Renewal>, StoreError> {

@@ -2,17 +2,20 @@
 
 use chrono::{DateTime, Utc};
 use phagen_domain::{artifact::ArtifactRecord, digest::Digest};
-use phagen_store::StoreError;
+use phagen_store::{AuditChange, StoreError};
 
 use crate::{
-    PostgresStore,
+    PostgresStore, audit,
     row::{failed, integer, number, parse, to_millisecond},
 };
+
+type Row = (String, String, String, i64, DateTime<Utc>);
 
 const RECORD: &str = "
 insert into artifact (digest, name, format, size_bytes, created_at)
 values ($1, $2, $3, $4, $5)
-on conflict (digest) do nothing";
+on conflict (digest) do nothing
+returning digest, name, format, size_bytes, created_at";
 
 const LIST: &str = "
 select digest, name, format, size_bytes, created_at
@@ -21,33 +24,42 @@ from artifact order by created_at desc, digest";
 pub(super) async fn record(
     store: &PostgresStore,
     artifact: &ArtifactRecord,
+    recorded_by: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query(RECORD)
+    const TRIED: &str = "record an artifact";
+    let mut transaction = store.begin_move(TRIED).await?;
+    let recorded: Option<Row> = sqlx::query_as(RECORD)
         .bind(artifact.digest.to_string())
         .bind(&artifact.name)
         .bind(&artifact.format)
         .bind(integer(artifact.size_bytes))
         .bind(to_millisecond(artifact.created_at))
-        .execute(&store.pool)
+        .fetch_optional(&mut *transaction)
         .await
-        .map_err(failed("record an artifact"))?;
-    Ok(())
+        .map_err(failed(TRIED))?;
+    let Some(recorded) = recorded else {
+        return Ok(());
+    };
+    let change = AuditChange::of_model_recorded(&into_record(recorded)?, recorded_by)?;
+    audit::record(&mut transaction, change).await?;
+    transaction.commit().await.map_err(failed(TRIED))
 }
 
 pub(super) async fn list(store: &PostgresStore) -> Result<Vec<ArtifactRecord>, StoreError> {
-    let rows: Vec<(String, String, String, i64, DateTime<Utc>)> = sqlx::query_as(LIST)
+    let rows: Vec<Row> = sqlx::query_as(LIST)
         .fetch_all(&store.pool)
         .await
         .map_err(failed("list the artifacts"))?;
-    rows.into_iter()
-        .map(|(digest, name, format, size_bytes, created_at)| {
-            Ok(ArtifactRecord {
-                digest: parse::<Digest>("artifact", &digest)?,
-                name,
-                format,
-                size_bytes: number("artifact", "size_bytes", size_bytes)?,
-                created_at,
-            })
-        })
-        .collect()
+    rows.into_iter().map(into_record).collect()
+}
+
+fn into_record(row: Row) -> Result<ArtifactRecord, StoreError> {
+    let (digest, name, format, size_bytes, created_at) = row;
+    Ok(ArtifactRecord {
+        digest: parse::<Digest>("artifact", &digest)?,
+        name,
+        format,
+        size_bytes: number("artifact", "size_bytes", size_bytes)?,
+        created_at,
+    })
 }

@@ -100,6 +100,19 @@ impl Harness for Postgres {
         let row = sqlx::query(sql).bind(chore).bind(seconds(by));
         is_one(row.execute(&self.rows).await);
     }
+
+    async fn age_snapshot(&self, generation: u64, by: Duration) {
+        let sql = "update corpus_snapshot set published_at = published_at \
+                   - $2 * interval '1 second' where generation = $1";
+        let generation = i64::try_from(generation).expect("a number that fits");
+        let row = sqlx::query(sql).bind(generation).bind(seconds(by));
+        is_one(row.execute(&self.rows).await);
+    }
+
+    async fn expire_import(&self) {
+        let sql = "update corpus_import set held_until = to_timestamp(1)";
+        is_one(sqlx::query(sql).execute(&self.rows).await);
+    }
 }
 
 fn seconds(by: Duration) -> i64 {

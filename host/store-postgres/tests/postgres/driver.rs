@@ -6,7 +6,7 @@ use std::sync::Arc;
 use phagen_domain::job::{JobFailure, JobState, JobStatus, Stage};
 use phagen_store::{
     FeedbackStore as _, QueueStore as _, Store as _, StoreError,
-    conformance::specimen::{LEASE, LONG, claimed, enqueued, failure, job, progress, result},
+    conformance::specimen::{LEASE, LONG, claimed, enqueued, failure, progress, result},
 };
 use phagen_store_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -254,53 +254,6 @@ async fn the_wrong_state_cannot_be_written() {
     let job = bench.store.find_job(id).await.expect("a read");
     let state = job.expect("the job").state;
     assert!(matches!(state, JobState::Queued { .. }));
-}
-
-/// A claim stays one look into an index: with a plan made while the queue was empty, and with one
-/// made while 100,000 jobs wait and the statistics know of none.
-#[tokio::test]
-async fn a_claim_of_a_long_backlog_is_one_look_into_an_index() {
-    const N_JOBS: u32 = 100_000;
-    let bench = bench().await;
-    is_one_look(&bench.rows).await;
-    let request = serde_json::to_string(&job("aspirin").request).expect("a request");
-    let fill = format!(
-        "insert into job (id, molecule_folded, molecule, request, state, run_at, attempt,
-            max_attempts, n_events, created_at)
-         select gen_random_uuid(), 'aspirin', 'aspirin', '{request}', 'queued',
-            clock() - n * interval '1 millisecond', 0, 3, 1, clock()
-         from generate_series(1, {N_JOBS}) as n"
-    );
-    let n_filled = bench.write(&fill).await.expect("a backlog");
-    assert_eq!(n_filled, u64::from(N_JOBS));
-    is_one_look(&bench.rows).await;
-    let stats = bench.store.queue_stats().await.expect("counts");
-    assert_eq!(stats.n_queued, u64::from(N_JOBS));
-    let oldest = "select id from job order by run_at, id limit 500";
-    let expected: Vec<uuid::Uuid> = sqlx::query_scalar(oldest)
-        .fetch_all(&bench.rows)
-        .await
-        .expect("the oldest");
-    for id in expected {
-        assert_eq!(claimed(&*bench.store).await.job.id.0, id);
-    }
-    bench.write("analyze job").await.expect("statistics");
-    is_one_look(&bench.rows).await;
-}
-
-async fn is_one_look(rows: &PgPool) {
-    let plan: Vec<String> = sqlx::query_scalar(
-        "explain select id from job
-         where state = 'queued' and run_at <= clock()
-         order by run_at, id limit 1
-         for no key update skip locked",
-    )
-    .fetch_all(rows)
-    .await
-    .expect("a plan");
-    let plan = plan.join("\n");
-    assert!(plan.contains("Index Scan using job_due"), "{plan}");
-    assert!(!plan.contains("Sort"), "{plan}");
 }
 
 /// What is asked for in the URL is what the connection does.

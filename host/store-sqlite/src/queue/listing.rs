@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     SqliteStore,
-    row::{corrupt, failed, from_json, number, parse, required, time},
+    row::{corrupt, failed, from_json, number, parse, priority, required, tenant, time},
 };
 
 /// Progress belongs to an attempt: an older attempt's ends where the newest `running` begins.
@@ -16,7 +16,8 @@ select
     job.request, job.state, job.run_at, job.attempt, job.max_attempts, job.lease_until,
     job.cancel_requested_at is not null as cancel_requested,
     case newest.kind when 'progress' then newest.data end as progress,
-    job.failure, job.result, job.created_at, job.finished_at
+    job.failure, job.result, job.created_at, job.finished_at, job.priority, job.tenant,
+    job.trace_parent
 from job
 left join job_event as newest on newest.job_id = job.id and newest.seq = (
     select max(seq) from job_event
@@ -28,7 +29,7 @@ where job.id = ?1";
 macro_rules! list_jobs {
     ($filter:literal) => {
         concat!(
-            "select id, molecule, state, attempt, created_at, finished_at from job ",
+            "select id, molecule, state, attempt, priority, created_at, finished_at from job ",
             "where ",
             $filter,
             " (created_at, id) < (?1, ?2) ",
@@ -44,14 +45,11 @@ const LIST_BY_MOLECULE_AND_STATE: &str = list_jobs!("molecule_folded = ?4 and st
 
 const QUEUE_STATS: &str = "
 select
-    (select count(*) from job indexed by job_due where state = 'queued' and run_at <= now),
-    (select count(*) from job indexed by job_due where state = 'queued' and run_at > now),
+    count(*) filter (where run_at <= now),
+    count(*) filter (where run_at > now),
     (select count(*) from job indexed by job_leased where state = 'running'),
-    coalesce((
-        select (now - min(run_at)) / 1000 from job indexed by job_due
-        where state = 'queued' and run_at <= now
-    ), 0)
-from clock";
+    coalesce((now - min(run_at) filter (where run_at <= now)) / 1000, 0)
+from clock left join job indexed by job_due on state = 'queued'";
 
 #[derive(FromRow)]
 struct JobRow {
@@ -67,6 +65,9 @@ struct JobRow {
     result: Option<String>,
     created_at: i64,
     finished_at: Option<i64>,
+    priority: i64,
+    tenant: String,
+    trace_parent: Option<String>,
 }
 
 impl JobRow {
@@ -82,6 +83,9 @@ impl JobRow {
                 .map(|text| from_json("job_event", "data", text))
                 .transpose()?,
             created_at: time("job", self.created_at)?,
+            priority: priority(self.priority)?,
+            tenant: tenant(self.tenant),
+            trace_parent: self.trace_parent,
         })
     }
 
@@ -131,6 +135,7 @@ struct SummaryRow {
     molecule: String,
     state: String,
     attempt: i64,
+    priority: i64,
     created_at: i64,
     finished_at: Option<i64>,
 }
@@ -142,6 +147,7 @@ impl SummaryRow {
             status: status(&self.state)?,
             molecule: self.molecule,
             attempt: number("job", "attempt", self.attempt)?,
+            priority: priority(self.priority)?,
             created_at: time("job", self.created_at)?,
             finished_at: self.finished_at.map(|at| time("job", at)).transpose()?,
         })

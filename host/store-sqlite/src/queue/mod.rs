@@ -2,6 +2,7 @@
 //! event. What a guard turns away is told apart afterwards, inside the same transaction.
 
 mod cancel;
+mod claim;
 mod ending;
 mod enqueue;
 mod event;
@@ -11,7 +12,7 @@ mod reap;
 mod retry;
 mod state;
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use async_trait::async_trait;
 use phagen_domain::{
@@ -36,7 +37,16 @@ impl QueueStore for SqliteStore {
     }
 
     async fn claim(&self, worker: &str, lease: Duration) -> Result<Option<ClaimedJob>, StoreError> {
-        lease::claim(self, worker, lease).await
+        claim::claim(self, worker, lease, None).await
+    }
+
+    async fn claim_fairly(
+        &self,
+        worker: &str,
+        lease: Duration,
+        max_running: NonZeroU32,
+    ) -> Result<Option<ClaimedJob>, StoreError> {
+        claim::claim(self, worker, lease, Some(max_running)).await
     }
 
     async fn renew(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Renewal>, StoreError> {

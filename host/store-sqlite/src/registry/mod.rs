@@ -117,8 +117,12 @@ impl RegistryStore for SqliteStore {
         key::list(self).await
     }
 
-    async fn record_artifact(&self, artifact: &ArtifactRecord) -> Result<(), StoreError> {
-        artifact::record(self, artifact).await
+    async fn record_artifact(
+        &self,
+        artifact: &ArtifactRecord,
+        recorded_by: &str,
+    ) -> Result<(), StoreError> {
+        artifact::record(self, artifact, recorded_by).await
     }
 
     async fn list_artifacts(&self) -> Result<Vec<ArtifactRecord>, StoreError> {

@@ -27,7 +27,10 @@ pub async fn an_artifact_is_recorded_once(harness: &dyn Harness) {
     };
     assert_eq!(store.list_artifacts().await.expect("artifacts"), []);
     for artifact in [&default, &trained, &default, &renamed] {
-        store.record_artifact(artifact).await.expect("a record");
+        store
+            .record_artifact(artifact, "ada")
+            .await
+            .expect("a record");
     }
     let artifacts = store.list_artifacts().await.expect("artifacts");
     assert_eq!(artifacts, [trained, default], "newest first");

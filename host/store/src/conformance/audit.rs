@@ -1,6 +1,7 @@
 //! The record of changes as a chain.
 
 use phagen_domain::{
+    artifact::{ArtifactRecord, LinearReranker},
     digest::Digest,
     plugin::{PublisherKey, Verb},
 };
@@ -11,7 +12,8 @@ use super::{
     plugin_specimen::{all_events, reranker, seeded, slot_move},
 };
 use crate::{
-    AuditChange, AuditHead, AuditRow, AuditWalk, EventFilter, NewApiKey, Scope, Store, StoreError,
+    AuditChange, AuditHead, AuditRow, AuditWalk, EventFilter, NewApiKey, RunningSettings, Scope,
+    Store, StoreError,
 };
 
 fn key(name: &str) -> NewApiKey {
@@ -33,6 +35,25 @@ fn publisher(name: &str) -> PublisherKey {
         added_by: "ada".to_owned(),
         expires_at: None,
         revoked_at: None,
+    }
+}
+
+fn artifact() -> ArtifactRecord {
+    ArtifactRecord {
+        digest: Digest::of(b"weights"),
+        name: "reranker-1".to_owned(),
+        format: LinearReranker::FORMAT.to_owned(),
+        size_bytes: 512,
+        created_at: chrono::DateTime::UNIX_EPOCH,
+    }
+}
+
+/// With the port as the one setting.
+pub(super) fn running(role: &str, host: &str, port: u16) -> RunningSettings {
+    RunningSettings {
+        role: role.to_owned(),
+        host: host.to_owned(),
+        values: [("server.port".to_owned(), port.into())].into(),
     }
 }
 
@@ -69,6 +90,10 @@ pub async fn each_change_leaves_a_row_that_follows_the_one_before(harness: &dyn 
         .await
         .expect("the key");
     let revoked = store.revoke_api_key("ci", "eve").await.expect("the key");
+    let weights = store.record_artifact(&artifact(), "ada").await;
+    weights.expect("a record");
+    let forgotten = AuditChange::of_cache_invalidated("all", "bob").expect("a change");
+    let noted = store.record_change(&forgotten).await.expect("a row");
     let rows = rows(&*store).await;
     let told: Vec<[&str; 3]> = rows
         .iter()
@@ -84,8 +109,13 @@ pub async fn each_change_leaves_a_row_that_follows_the_one_before(harness: &dyn 
             ["publisher.add", "bob", "ada"],
             ["publisher.revoke", "bob", "eve"],
             ["key.revoke", "ci", "eve"],
+            ["model.record", &artifact().digest.to_string(), "ada"],
+            ["cache.invalidate", "all", "bob"],
         ]
     );
+    let recorded = AuditChange::of_model_recorded(&artifact(), "ada").expect("a change");
+    assert_eq!(rows[6].digest, recorded.digest);
+    assert_eq!(rows[7], noted);
     assert!(rows.iter().all(|row| row.at >= before));
     let created = AuditChange::of_key_created(&made).expect("a change");
     assert_eq!(rows[2].digest, created.digest);
@@ -111,6 +141,10 @@ pub async fn what_is_refused_or_changes_nothing_leaves_no_row(harness: &dyn Harn
         .revoke_publisher_key("bob", "root")
         .await
         .expect("the key");
+    store
+        .record_artifact(&artifact(), "ada")
+        .await
+        .expect("a record");
     let before = rows(&*store).await;
     let mut stale = slot_move(&reranker("new"), "new", Verb::Activate);
     stale.expected = Some(99);
@@ -127,6 +161,10 @@ pub async fn what_is_refused_or_changes_nothing_leaves_no_row(harness: &dyn Harn
         .expect("no change");
     store
         .revoke_publisher_key("bob", "root")
+        .await
+        .expect("no change");
+    store
+        .record_artifact(&artifact(), "eve")
         .await
         .expect("no change");
     store
@@ -155,6 +193,52 @@ pub async fn of_many_changes_at_once_none_breaks_the_chain(harness: &dyn Harness
         change.expect("a change");
     }
     assert_eq!(rows(&*store).await.len(), N_AT_ONCE);
+}
+
+pub async fn settings_leave_a_row_when_they_are_others_than_before(harness: &dyn Harness) {
+    let store = harness.store();
+    // In turn, and whether it leaves a row.
+    for (role, host, port, leaves) in [
+        ("serve", "a", 1, true),
+        ("serve", "a", 1, false),
+        // As the last one of its role, on whichever host.
+        ("serve", "b", 1, false),
+        ("worker", "a", 1, true),
+        ("serve", "b", 2, true),
+        // As it was itself, whatever the others are.
+        ("serve", "a", 1, false),
+        ("serve", "b", 2, false),
+        ("serve", "c", 2, false),
+        ("serve", "a", 2, true),
+        ("serve", "a", 1, true),
+    ] {
+        let running = running(role, host, port);
+        let row = store.record_settings(&running).await.expect("an answer");
+        assert_eq!(row.is_some(), leaves, "{running:?}");
+        let Some(row) = row else { continue };
+        assert_eq!(row.subject, format!("{role} on {host}"));
+        assert_eq!(row.action, AuditChange::SETTING_CHANGE);
+        let detail = row.detail.as_deref().expect("what changed");
+        assert!(detail.contains("server.port"), "{detail}");
+        let stored = rows(&*store).await;
+        assert_eq!(stored.last(), Some(&row));
+    }
+}
+
+pub async fn of_many_that_start_with_the_same_settings_one_leaves_a_row(harness: &dyn Harness) {
+    const N_AT_ONCE: usize = 12;
+    let store = harness.store();
+    let mut starts = JoinSet::new();
+    for n in 0..N_AT_ONCE {
+        let store = harness.store();
+        starts.spawn(async move {
+            let running = running("worker", &n.to_string(), 1);
+            store.record_settings(&running).await.expect("an answer")
+        });
+    }
+    let left = starts.join_all().await;
+    assert_eq!(left.iter().flatten().count(), 1);
+    assert_eq!(rows(&*store).await.len(), 1);
 }
 
 pub async fn a_row_stands_for_the_event_and_its_slot(harness: &dyn Harness) {

@@ -3,12 +3,12 @@
 use phagen_domain::{
     artifact::{ArtifactRecord, LinearReranker},
     feedback::Vote,
-    job::Stage,
+    job::{Priority, Stage},
     plugin::{ComparisonOutcome, Gate, GateReport, Signature, TrialMode, Verb, VersionState as S},
 };
 
 use super::{
-    access, comparisons, hosts, keys,
+    access, comparisons, corpus, hosts, keys,
     plugin_specimen::{
         candidate, digest, keyed, moved, recorded, reranker, seeded, slot_move, uploaded,
         version_move,
@@ -17,6 +17,8 @@ use super::{
     votes,
 };
 use crate::{IdempotencyKey, Store, VersionMove};
+
+const TRACE_PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// Jobs in each state, with what is written along their ways; a fleet; votes; keys.
 pub async fn fill(store: &dyn Store) {
@@ -33,7 +35,10 @@ pub async fn fill(store: &dyn Store) {
     };
     let vote = votes::vote(comparison.job, "anonymous", "PMID:1", Vote::Flag);
     store.record_comparison(&comparison).await.expect("a trial");
-    store.record_artifact(&artifact).await.expect("weights");
+    store
+        .record_artifact(&artifact, "ada")
+        .await
+        .expect("weights");
     store.record_feedback(&vote).await.expect("a vote");
     store
         .report_host(&hosts::report("a", 7))
@@ -47,7 +52,14 @@ pub async fn fill(store: &dyn Store) {
         .add_api_key(&access::key("bob", "phagen_b"))
         .await
         .expect("a key");
+    let running = super::audit::running("serve", "a", 1);
+    let noted = store.record_settings(&running).await;
+    noted.expect("a row").expect("the first of them");
     assert!(store.take_tick("prune", LONG).await.expect("a tick"));
+    let published = store.publish_snapshot(0, &corpus::snapshot("first")).await;
+    published.expect("a snapshot");
+    let held = store.hold_import("a host", LEASE).await;
+    assert_eq!(held.expect("a turn"), None);
 }
 
 async fn jobs(store: &dyn Store) {
@@ -71,7 +83,11 @@ async fn jobs(store: &dyn Store) {
         key: "key-1".to_owned(),
         request_digest: digest("a request"),
     };
-    let queued = store.enqueue(&job("Ibuprofen"), Some(&key)).await;
+    let mut tenants = job("Ibuprofen");
+    tenants.priority = Priority::BULK;
+    tenants.tenant = Some("bob".to_owned());
+    tenants.trace_parent = Some(TRACE_PARENT.to_owned());
+    let queued = store.enqueue(&tenants, Some(&key)).await;
     queued.expect("a job");
 }
 

@@ -11,6 +11,7 @@ pub mod backlog;
 pub mod cancelling;
 pub mod claiming;
 pub mod comparisons;
+pub mod corpus;
 pub mod ending;
 pub mod enqueueing;
 pub mod events;
@@ -23,11 +24,13 @@ pub mod listing;
 pub mod move_keys;
 pub mod plugin_events;
 pub mod plugin_specimen;
+pub mod priorities;
 pub mod reaping;
 pub mod retrying;
 pub mod slots;
 pub mod specimen;
 pub mod states;
+pub mod tenants;
 pub mod upkeep;
 pub mod versions;
 pub mod vitals;
@@ -69,6 +72,12 @@ pub trait Harness: Send + Sync {
 
     /// Makes the last tick of a chore older by `by`.
     async fn age_tick(&self, chore: &str, by: Duration);
+
+    /// Makes a snapshot of the corpus older by `by`.
+    async fn age_snapshot(&self, generation: u64, by: Duration);
+
+    /// Moves the end of the turn to import into the past.
+    async fn expire_import(&self);
 }
 
 /// Writes one test for each story. `$make` is a path to an `async fn() -> impl Harness`.
@@ -92,6 +101,8 @@ macro_rules! every_story {
             audit::each_change_leaves_a_row_that_follows_the_one_before,
             audit::what_is_refused_or_changes_nothing_leaves_no_row,
             audit::of_many_changes_at_once_none_breaks_the_chain,
+            audit::settings_leave_a_row_when_they_are_others_than_before,
+            audit::of_many_that_start_with_the_same_settings_one_leaves_a_row,
             audit::a_row_stands_for_the_event_and_its_slot,
             backlog::a_thousand_jobs_are_claimed_in_order,
             backlog::reaping_takes_back_more_than_a_batch,
@@ -111,6 +122,12 @@ macro_rules! every_story {
             comparisons::comparisons_are_listed_newest_first,
             comparisons::a_job_counts_once_in_a_trial,
             comparisons::a_comparison_out_of_range_is_refused,
+            corpus::the_newest_snapshot_serves,
+            corpus::a_snapshot_is_published_from_the_generation_that_was_read,
+            corpus::of_many_snapshots_of_one_generation_one_serves,
+            corpus::a_retired_snapshot_is_forgotten_once_it_is_old,
+            corpus::one_at_a_time_has_the_turn_to_import,
+            corpus::of_many_who_want_the_turn_to_import_one_has_it,
             ending::a_retryable_failure_waits_its_delay,
             ending::a_final_failure_ends_at_once,
             ending::the_last_attempt_fails_for_good,
@@ -150,6 +167,10 @@ macro_rules! every_story {
             plugin_events::events_are_told_by_slot_by_version_and_in_part,
             plugin_events::the_set_generation_counts_changes_of_slots,
             plugin_events::slots_of_unrecorded_versions_move_too,
+            priorities::the_more_urgent_goes_first,
+            priorities::a_job_that_waits_gains_a_step_an_hour,
+            priorities::what_is_not_due_holds_nobody_up,
+            priorities::a_job_keeps_what_it_was_submitted_with,
             reaping::an_expired_lease_is_queued_again_after_its_delay,
             reaping::a_held_lease_is_left_alone,
             reaping::a_poison_job_ends_failed,
@@ -170,6 +191,12 @@ macro_rules! every_story {
             states::a_removed_slot_lets_its_versions_go,
             states::a_quarantine_waits_for_the_last_slot,
             states::what_never_served_does_not_drain,
+            tenants::a_tenant_with_enough_running_is_passed_over,
+            tenants::a_fair_claim_takes_the_same_as_a_plain_one,
+            tenants::every_end_of_an_attempt_makes_room,
+            tenants::many_claimers_at_once_keep_to_the_limit,
+            tenants::a_job_too_many_of_a_tenant_is_turned_away,
+            tenants::of_many_submissions_at_once_no_more_are_let_in_than_may_wait,
             upkeep::a_tick_is_taken_once_by_many,
             upkeep::every_chore_has_ticks_of_its_own,
             upkeep::old_jobs_are_forgotten_by_how_they_ended,

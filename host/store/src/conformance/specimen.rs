@@ -13,8 +13,8 @@ use phagen_domain::{
     molecule::{MoleculeProperties, OtherDrug, ResolvedMolecule},
     plugin::{SlotName, World},
     result::{
-        JobResult, Provenance, RankedEvidence, Reranking, SlotVersion, SourceReport, SourceStatus,
-        Versions,
+        JobResult, PassingFailure, Provenance, RankedEvidence, Reranking, SlotVersion,
+        SourceReport, SourceStatus, Versions,
     },
     story::{Quote, Sentence},
     suggestion::{Basis, StanceCounts, Suggestion},
@@ -33,19 +33,15 @@ pub const POLICY: RetryPolicy = RetryPolicy {
 };
 
 pub fn job(molecule: &str) -> NewJob {
-    NewJob {
-        id: JobId::new(),
-        request: JobRequest {
-            molecule: molecule.to_owned(),
-            smiles: Some("CC(=O)Oc1ccccc1C(=O)O".to_owned()),
-            synonyms: vec!["acetylsalicylic acid".to_owned()],
-            sources: Some(vec![slot_name("clinical"), slot_name("literature")]),
-            limit: 20,
-            record: false,
-        },
-        max_attempts: 3,
-        run_at: None,
-    }
+    let request = JobRequest {
+        molecule: molecule.to_owned(),
+        smiles: Some("CC(=O)Oc1ccccc1C(=O)O".to_owned()),
+        synonyms: vec!["acetylsalicylic acid".to_owned()],
+        sources: Some(vec![slot_name("clinical"), slot_name("literature")]),
+        limit: 20,
+        record: false,
+    };
+    NewJob::new(request, 3)
 }
 
 /// Enqueues a job that is due at once.
@@ -264,6 +260,9 @@ fn report(status: SourceStatus) -> SourceReport {
         cached: true,
         stale: None,
         error: failed.then(|| "registry is down (`unavailable`)".to_owned()),
+        passing: failed.then_some(PassingFailure {
+            retry_after_milliseconds: Some(1_500),
+        }),
     }
 }
 
@@ -276,6 +275,7 @@ fn versions() -> Versions {
         vocabulary_digest: Digest::of(b"vocabulary"),
         drug_list_digest: Digest::of(b"drug list"),
         corpus_generation: 7,
+        corpus_digest: Some(Digest::of(b"corpus")),
         slots: vec![SlotVersion {
             slot: slot_name("mapper"),
             world: World::Mapper,

@@ -12,7 +12,7 @@ use super::{
     Harness,
     specimen::{LONG, claimed, enqueued, failure, job, result},
 };
-use crate::{Enqueued, IdempotencyKey, JobFilter, Retention, Store};
+use crate::{Enqueued, IdempotencyKey, JobFilter, Pruned, Retention, Store};
 
 const DAY: Duration = Duration::from_hours(24);
 const WEEK: Duration = Duration::from_hours(7 * 24);
@@ -88,7 +88,7 @@ pub async fn old_jobs_are_forgotten_by_how_they_ended(harness: &dyn Harness) {
     }
     let waiting = enqueued(store, "aspirin").await;
     let pruned = store.prune_jobs(a_week_of_failures(), 100).await;
-    assert_eq!(pruned.expect("a count"), 2);
+    assert_eq!(pruned.expect("a count").n_jobs, 2);
     for (status, old, new) in &jobs {
         let is_kept = *status == JobStatus::Succeeded;
         assert_eq!(is_there(store, *old).await, is_kept, "{status:?}");
@@ -98,10 +98,13 @@ pub async fn old_jobs_are_forgotten_by_how_they_ended(harness: &dyn Harness) {
         succeeded: Some(WEEK),
         ..a_week_of_failures()
     };
-    assert_eq!(store.prune_jobs(kept, 100).await.expect("a count"), 1);
+    let pruned = store.prune_jobs(kept, 100).await.expect("a count");
+    assert_eq!(pruned.n_jobs, 1);
+    let named = result("aspirin").recording.expect("a recording");
+    assert_eq!(pruned.recordings, [(jobs[0].1, named)]);
     assert!(is_there(store, waiting).await, "it has not ended");
     let none = store.prune_jobs(Retention::default(), 100).await;
-    assert_eq!(none.expect("a count"), 0);
+    assert_eq!(none.expect("a count"), Pruned::default());
 }
 
 pub async fn the_oldest_jobs_are_forgotten_first_and_with_their_events(harness: &dyn Harness) {
@@ -114,7 +117,7 @@ pub async fn the_oldest_jobs_are_forgotten_first_and_with_their_events(harness: 
         ids.push(id);
     }
     let pruned = store.prune_jobs(a_week_of_failures(), 2).await;
-    assert_eq!(pruned.expect("a count"), 2);
+    assert_eq!(pruned.expect("a count").n_jobs, 2);
     let left = store.list_jobs(&JobFilter::default(), 10, None).await;
     let left = left.expect("a page").jobs;
     assert_eq!(left.len(), 1);

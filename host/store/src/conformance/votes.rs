@@ -12,7 +12,7 @@ use phagen_domain::{
 
 use super::{Harness, specimen::evidence_id};
 
-pub(super) fn vote(job_id: JobId, voter: &str, evidence: &str, vote: Vote) -> Feedback {
+pub fn vote(job_id: JobId, voter: &str, evidence: &str, vote: Vote) -> Feedback {
     Feedback {
         job_id,
         evidence_id: evidence_id(evidence),

@@ -31,6 +31,14 @@ impl Caller {
             Self::Anonymous => Self::ANONYMOUS,
         }
     }
+
+    /// Whose the jobs are that it submits; nobody's without a key.
+    pub(in crate::http) fn key_name(&self) -> Option<&str> {
+        match self {
+            Self::Key { name, .. } => Some(name),
+            Self::Anonymous => None,
+        }
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

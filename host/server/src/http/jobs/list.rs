@@ -40,6 +40,8 @@ struct SummaryBody {
     molecule: String,
     status: JobStatus,
     attempt: u32,
+    /// 1 (urgent) to 4 (bulk).
+    priority: u8,
     created_at: DateTime<Utc>,
     finished_at: Option<DateTime<Utc>>,
 }
@@ -108,6 +110,7 @@ impl From<JobSummary> for SummaryBody {
             molecule: job.molecule,
             status: job.status,
             attempt: job.attempt,
+            priority: job.priority.get(),
             created_at: job.created_at,
             finished_at: job.finished_at,
         }

@@ -3,6 +3,7 @@
 mod cancel;
 mod compare;
 mod events;
+mod kept;
 mod list;
 mod retry;
 mod show;
@@ -17,6 +18,8 @@ use axum::{
 };
 use phagen_domain::job::{Job, JobId};
 use utoipa_axum::router::OpenApiRouter;
+
+pub(super) use kept::KeptAnswers;
 
 use super::{
     problem::{Kind, Problem},

@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{JobPath, find};
 use crate::http::{
-    entity_tag,
+    entity_tag::Tagged,
     problem::{Kind, Problem, ProblemBody},
     state::App,
 };
@@ -38,6 +38,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     "request": { "molecule": "aspirin", "smiles": null, "synonyms": [], "sources": null, "limit": 20 },
     "attempt": 1,
     "max_attempts": 3,
+    "priority": 2,
     "created_at": "2026-11-22T18:00:00Z",
     "lease_until": "2026-11-22T18:00:31Z",
     "cancel_requested": false,
@@ -59,6 +60,8 @@ struct JobBody {
     /// Attempts begun.
     attempt: u32,
     max_attempts: u32,
+    /// 1 (urgent) to 4 (bulk).
+    priority: u8,
     created_at: DateTime<Utc>,
     /// Every stage of the analysis, in order.
     progress: Vec<StageBody>,
@@ -140,10 +143,13 @@ async fn show(
     JobPath(id): JobPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if let Some(kept) = app.finished.find(id) {
+        return Ok(kept.answer(&headers));
+    }
     let job = find(&app, id).await?;
-    let is_finished = job.state.status().is_finished();
+    let status = job.state.status();
     let body = JobBody::from(job);
-    if !is_finished {
+    if !status.is_finished() {
         return Ok(Json(body).into_response());
     }
     let json = serde_json::to_vec(&body).map_err(|error| {
@@ -153,7 +159,12 @@ async fn show(
             format!("job `{id}` cannot be written as JSON"),
         )
     })?;
-    Ok(entity_tag::answer(&headers, "application/json", json))
+    let answer = Tagged::of("application/json", json);
+    // What failed or was cancelled may be tried again.
+    if status == JobStatus::Succeeded {
+        app.finished.keep(id, &answer);
+    }
+    Ok(answer.answer(&headers))
 }
 
 impl From<Job> for JobBody {
@@ -165,6 +176,7 @@ impl From<Job> for JobBody {
             request: job.request.into(),
             attempt: job.attempt,
             max_attempts: job.max_attempts,
+            priority: job.priority.get(),
             created_at: job.created_at,
             progress: stages(job.state.status(), job.progress.as_ref()),
             state: job.state.into(),

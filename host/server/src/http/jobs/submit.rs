@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use phagen_domain::{
-    job::{JobId, JobRequest, JobStatus},
+    job::{JobId, JobRequest, JobStatus, Priority},
     plugin::Slot,
 };
 use phagen_store::{Enqueued, NewJob};
@@ -20,7 +20,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     http::{
         body::JsonBody,
-        idempotency,
+        door::Caller,
+        idempotency, observe,
         problem::{FieldError, Kind, Problem, ProblemBody},
         query::QueryParams,
         state::App,
@@ -64,6 +65,9 @@ struct SubmitBody {
     /// Pieces of evidence kept per kind.
     #[schema(minimum = 1, maximum = 100, default = 20)]
     limit: Option<u32>,
+    /// 1 (urgent), 2 (usual), 3 (can wait) or 4 (bulk); a job that waits gains one step an hour.
+    #[schema(minimum = 1, maximum = 4, default = 2)]
+    priority: Option<u32>,
     /// Keep every call of a plugin with its inputs, for `phagen replay`; nothing comes from the
     /// cache then.
     #[serde(default)]
@@ -115,9 +119,11 @@ struct LinksBody {
         (status = 400, description = "The body is not JSON, or a parameter or header is invalid", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "The body is not sent as JSON", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "As many jobs of this key are queued as may be, or it asks too often; `Retry-After` says when to ask again", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A field is invalid, or the key belongs to another request", body = ProblemBody, content_type = "application/problem+json")))]
 async fn submit(
     State(app): State<Arc<App>>,
+    caller: Caller,
     query: QueryParams,
     headers: HeaderMap,
     JsonBody(body): JsonBody<SubmitBody>,
@@ -125,15 +131,15 @@ async fn submit(
     let is_deprecated = query
         .only(&[DEPRECATED_PARAMETER])?
         .has(DEPRECATED_PARAMETER);
-    let request = body.checked(&app.store.list_slots().await?)?;
-    // The request as it was understood: spacing and the order of fields do not make another.
-    let key = idempotency::key(&headers, &request)?;
-    let molecule = request.molecule.clone();
+    let asked = body.checked(&app.store.list_slots().await?)?;
+    let key = idempotency::key(&headers, &asked)?;
+    let molecule = asked.request.molecule.clone();
     let job = NewJob {
-        id: JobId::new(),
-        request,
-        max_attempts: app.limits.max_attempts,
-        run_at: None,
+        priority: asked.priority.unwrap_or_default(),
+        tenant: caller.key_name().map(str::to_owned),
+        trace_parent: observe::current_trace_parent(),
+        max_queued: app.limits.max_queued,
+        ..NewJob::new(asked.request, app.limits.max_attempts)
     };
     let enqueued = app.store.enqueue(&job, key.as_ref()).await?;
     app.wake.notify_one();
@@ -141,8 +147,21 @@ async fn submit(
     Ok(accepted(enqueued, status, molecule, is_deprecated))
 }
 
+/// The request as it was understood: spacing and the order of fields do not make another, nor does
+/// the usual priority, named or not.
+#[derive(Serialize)]
+struct Asked {
+    #[serde(flatten)]
+    request: JobRequest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<Priority>,
+}
+
 impl SubmitBody {
-    fn checked(self, slots: &[Slot]) -> Result<JobRequest, Problem> {
+    fn checked(self, slots: &[Slot]) -> Result<Asked, Problem> {
+        let priority = self
+            .priority
+            .map_or(Ok(Priority::NORMAL), Priority::try_from);
         let draft = RequestDraft {
             molecule: self.molecule,
             smiles: self.smiles,
@@ -151,13 +170,23 @@ impl SubmitBody {
             limit: self.limit,
             record: self.record,
         };
-        draft.check(slots).map_err(|errors| {
-            let errors = errors
-                .into_iter()
-                .map(|error| FieldError::new(error.field, error.message))
-                .collect();
-            Problem::of_fields(Kind::InvalidField, errors)
-        })
+        let (request, mut errors) = match draft.check(slots) {
+            Ok(request) => (Some(request), Vec::new()),
+            Err(errors) => {
+                let errors = errors.into_iter();
+                let told = errors.map(|error| FieldError::new(error.field, error.message));
+                (None, told.collect())
+            }
+        };
+        match (request, priority) {
+            (Some(request), Ok(priority)) => {
+                let priority = Some(priority).filter(|priority| *priority != Priority::NORMAL);
+                return Ok(Asked { request, priority });
+            }
+            (_, Err(error)) => errors.push(FieldError::new("priority", error.to_string())),
+            (None, Ok(_)) => {}
+        }
+        Err(Problem::of_fields(Kind::InvalidField, errors))
     }
 }
 

@@ -33,6 +33,7 @@ pub(in crate::http) enum Kind {
     NotLocal,
     MissingScope,
     RateLimited,
+    QueueFull,
     Overloaded,
     GenerationMoved,
     VersionMoved,
@@ -78,6 +79,7 @@ impl Kind {
             Self::NotLocal => "not-local",
             Self::MissingScope => "missing-scope",
             Self::RateLimited => "rate-limited",
+            Self::QueueFull => "queue-full",
             Self::Overloaded => "overloaded",
             Self::GenerationMoved => "generation-moved",
             Self::VersionMoved => "version-moved",
@@ -127,7 +129,7 @@ impl Kind {
             | Self::Timeout
             | Self::Unavailable
             | Self::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited | Self::QueueFull => StatusCode::TOO_MANY_REQUESTS,
             Self::NotAuthorized => StatusCode::UNAUTHORIZED,
             Self::NotLocal | Self::MissingScope => StatusCode::FORBIDDEN,
             Self::GenerationMoved => StatusCode::PRECONDITION_FAILED,
@@ -165,6 +167,7 @@ impl Kind {
             Self::NotLocal => "Only a caller on the same machine may do this",
             Self::MissingScope => "The key does not allow this",
             Self::RateLimited => "This caller asks too often",
+            Self::QueueFull => "This key has as many jobs queued as it may",
             Self::Overloaded => "Too many requests are under way",
             Self::GenerationMoved => "The slot has changed meanwhile",
             Self::VersionMoved => "The version has changed meanwhile",

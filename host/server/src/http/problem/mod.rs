@@ -57,6 +57,8 @@ impl Problem {
     const MAX_MESSAGE_CHARS: usize = 400;
     /// How long to leave a server alone that cannot answer now.
     const RETRY_AFTER_SECONDS: u32 = 2;
+    /// When a key with a full queue may find room; a job takes seconds.
+    const QUEUE_FULL_SECONDS: u32 = 10;
 
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
@@ -197,6 +199,8 @@ impl From<StoreError> for Problem {
             StoreError::UnknownJob(id) => Self::job_not_found(id),
             StoreError::AlreadyFinished { .. } => Self::new(Kind::JobFinished, error.to_string()),
             StoreError::NotRetryable { .. } => Self::new(Kind::JobNotRetryable, error.to_string()),
+            StoreError::QueueFull { .. } => Self::new(Kind::QueueFull, error.to_string())
+                .after_seconds(Self::QUEUE_FULL_SECONDS),
             StoreError::KeyReused(_) => Self::new(
                 Kind::IdempotencyKeyReused,
                 "the key was used with another body; use a new key for a new request",

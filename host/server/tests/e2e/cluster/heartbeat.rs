@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use phagen_domain::job::{JobId, JobRequest, JobState, Lease};
+use phagen_domain::job::{JobRequest, JobState, Lease};
 use phagen_server::{
     config::{DatabaseSettings, Settings},
     database::Database,
@@ -72,19 +72,15 @@ impl Place {
     }
 
     async fn leased(&self) -> Lease {
-        let job = NewJob {
-            id: JobId::new(),
-            request: JobRequest {
-                molecule: "aspirin".to_owned(),
-                smiles: None,
-                synonyms: Vec::new(),
-                sources: None,
-                limit: JobRequest::DEFAULT_LIMIT,
-                record: false,
-            },
-            max_attempts: 3,
-            run_at: None,
+        let request = JobRequest {
+            molecule: "aspirin".to_owned(),
+            smiles: None,
+            synonyms: Vec::new(),
+            sources: None,
+            limit: JobRequest::DEFAULT_LIMIT,
+            record: false,
         };
+        let job = NewJob::new(request, 3);
         self.store.enqueue(&job, None).await.expect("a job");
         let claimed = self.store.claim("the test", LEASE).await;
         claimed.expect("a claim").expect("a due job").lease

@@ -1,11 +1,13 @@
 //! Many processes on one Postgres, as in a cluster: an API without workers, workers without an API,
 //! a pooler between them and the database. On one data folder, as on a shared volume.
 
+mod audited;
 mod copying;
 mod database;
 mod heartbeat;
 mod opening;
 mod shared_blobs;
+mod snapshots;
 mod working;
 
 use phagen_domain::job::JobId;

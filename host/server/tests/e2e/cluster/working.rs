@@ -1,13 +1,15 @@
 //! Worker processes come and go: no job is lost, none ends twice, and all serve the same plugins.
 
 use phagen_domain::{digest::Digest, job::JobId};
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{Cluster, database::Way, endless, submit};
 use crate::{
+    answer::Answer,
     plugin::{POLL, guest, in_slot, reranked_by, reranker_version},
     process::{PATIENCE, Process},
     server::Server,
@@ -100,6 +102,9 @@ async fn every_process_follows_a_swap() {
     }
     assert_ne!(digest, before);
     assert_eq!(served, [digest; N_JOBS]);
+    let scraped = server.watch("/metrics").await.text;
+    let most = r#"phagen_database_connections_max{pool="work"} 4"#;
+    assert!(scraped.contains(most), "{scraped}");
 }
 
 async fn until_there_are_hosts(server: &Server, n_hosts: usize) {
@@ -231,4 +236,37 @@ async fn a_lost_lease_stops_the_guest_and_drops_what_it_did() {
         .await
         .expect("a holder");
     assert_eq!(holder, "another");
+}
+
+/// Of one key one job runs at a time, and the workers that this leaves serve the others.
+#[tokio::test]
+async fn a_key_that_has_enough_running_leaves_workers_to_the_others() {
+    let stuck = Stuck::begin(&[
+        ("PHAGEN_WORKER__COUNT", "3"),
+        ("PHAGEN_WORKER__MAX_RUNNING_PER_KEY", "1"),
+    ])
+    .await;
+    let created = stuck
+        .cluster
+        .run(&["key", "create", "ada", "--scope", "submit"]);
+    let key = created.expect_success();
+    let of_ada = async || {
+        let request = stuck.server.request(Method::POST, "/api/jobs");
+        let body = json!({ "molecule": "aspirin", "priority": 1 });
+        let answer = Answer::to(request.bearer_auth(key.trim()).json(&body)).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        answer.job_id()
+    };
+    let first = of_ada().await;
+    let second = of_ada().await;
+    stuck.until_it_reranks(first).await;
+    // Later and less urgent, and yet it gets the worker that is left.
+    let of_nobody = stuck.server.submit("metformin").await;
+    stuck.until_it_reranks(of_nobody).await;
+    assert_eq!(stuck.server.job(second).await["status"], "queued");
+    assert_eq!(attempt(&stuck.server, second).await, 0);
+
+    let path = format!("/api/jobs/{first}");
+    assert_eq!(stuck.server.delete(&path).await.status, 202);
+    stuck.until_it_reranks(second).await;
 }
