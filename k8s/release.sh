@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the image, pushes it, signs it, attaches what it is made of, and writes the digest that the
-# registry told into the production overlay.
+# registry told into the production overlay, and the version into the base.
 #
 #   k8s/release.sh --image registry.example.com/phagen [--dry-run]
 #
@@ -85,9 +85,11 @@ run cosign attest --yes --type cyclonedx --predicate "$folder/sbom.json" "$image
 step "write the digest where production reads it"
 overlay=k8s/overlays/prod/image/kustomization.yaml
 job=k8s/base/migrate/kustomization.yaml
+base=k8s/base/kustomization.yaml
 if [ -n "$dry_run" ]; then
   echo "$overlay: $image:$version@$digest"
   echo "$job: nameSuffix: -${version//./-}"
+  echo "$base: newTag: $version"
   exit 0
 fi
 cat >"$overlay" <<END
@@ -101,5 +103,5 @@ images:
     digest: $digest
 END
 sed -i "s/^nameSuffix: .*/nameSuffix: -${version//./-}/" "$job"
-sed -i "s/^\( *newTag: \).*/\1$version/" k8s/base/kustomization.yaml
-echo "Commit $overlay, then: kubectl apply -k k8s/overlays/prod"
+sed -i "s/^\( *newTag: \).*/\1$version/" "$base"
+echo "Commit $overlay, $job and $base, then: kubectl apply -k k8s/overlays/prod"

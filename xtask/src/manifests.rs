@@ -19,8 +19,8 @@ const VALIDATORS: [(&str, &str); 2] = [
     ("PHAGEN_TEST_VALIDATE_NEW", "1.37.0"),
 ];
 
-/// The first whose kustomize knows components.
-const LEAST_MINOR: u32 = 21;
+/// The first that brings kustomize 5 along, which the manifests are written for.
+const LEAST_MINOR: u32 = 27;
 
 /// Environment variables by which the tests find them.
 pub(crate) fn tools(workspace: &Workspace) -> Result<Vec<(&'static str, OsString)>> {
@@ -44,9 +44,11 @@ fn kubectl(workspace: &Workspace) -> Result<PathBuf> {
     if is_new_enough(&own) {
         return Ok(own);
     }
-    let unpacked = package::unpacked(workspace, "kubectl", "trixie").context(
-        "help: or install kubectl 1.21 or newer (https://kubernetes.io/docs/tasks/tools)",
-    )?;
+    let unpacked = package::unpacked(workspace, "kubectl", "trixie").with_context(|| {
+        format!(
+            "help: or install kubectl 1.{LEAST_MINOR} or newer (https://kubernetes.io/docs/tasks/tools)"
+        )
+    })?;
     let script = workspace.target.join("services").join("kubectl");
     write_script(&script, &unpacked.shell_command("usr/bin/kubectl")?)?;
     Ok(script)

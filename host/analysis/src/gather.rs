@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use futures::future::join_all;
+use futures::{FutureExt as _, future::join_all};
 use phagen_cache::{Cache, CacheKey};
 use phagen_domain::{
     digest::Digest,
@@ -181,7 +181,9 @@ async fn read_pages(
     let mut cursor: Option<String> = None;
     for _ in 0..MAX_PAGES {
         let limit = n_wanted.min(MAX_PAGE_CANDIDATES);
-        let page = page::read(query, asking, limit, cursor.as_deref()).await?;
+        // A call of a guest is a large future, and it would lie in each that awaits it.
+        let page = page::read(query, asking, limit, cursor.as_deref());
+        let page = page.boxed().await?;
         for candidate in page.candidates {
             if !seen.insert(candidate.evidence.evidence_id.clone()) {
                 continue;

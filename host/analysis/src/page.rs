@@ -22,7 +22,9 @@ pub(crate) struct Asking<'a> {
     pub until: Instant,
 }
 
-/// One page, asked for again when the failure may heal in time. Each call waits for its turn.
+/// One page, asked for again when the failure may heal in time. Each call waits for its turn: the
+/// first as long as a source is waited for, each further one as long as its deadline allows, since
+/// what was read before would be lost with it.
 pub(crate) async fn read(
     query: &Query,
     asking: &Asking<'_>,
@@ -31,8 +33,18 @@ pub(crate) async fn read(
 ) -> Result<Page, PluginError> {
     let source = asking.source;
     let mut n_retries = 0;
+    let mut failed = None;
     loop {
-        let turn = asking.turns.take(&source.slot).await?;
+        let patience = if cursor.is_none() && n_retries == 0 {
+            asking.turns.patience()
+        } else {
+            asking.until.saturating_duration_since(Instant::now())
+        };
+        let turn = match asking.turns.take(&source.slot, patience).await {
+            Ok(turn) => turn,
+            // What went wrong says more than that it could not be tried again.
+            Err(no_turn) => return Err(failed.unwrap_or(no_turn)),
+        };
         let error = match source.search(query, limit, cursor).await {
             Ok(page) => return Ok(page),
             Err(error) => error,
@@ -47,6 +59,7 @@ pub(crate) async fn read(
         }
         tokio::time::sleep(wait).await;
         n_retries += 1;
+        failed = Some(error);
     }
 }
 

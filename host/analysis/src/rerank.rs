@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use futures::FutureExt as _;
 use phagen_cache::Cache;
 use phagen_domain::{
     evidence::{Candidate, EvidenceKind, Signal},
@@ -163,6 +164,8 @@ async fn score(
                 scores: reranked.scores,
             })
         }
+        // A call of a guest is a large future, and it would lie in each that awaits it.
+        .boxed()
     };
     let (name, molecule) = (slot.slot.as_str(), &query.molecule.name);
     let answer = cache.guest_output(name, molecule, key.finish(), load).await;

@@ -30,7 +30,7 @@ pub struct SourceLimits {
     /// Of every slot that has no other.
     pub usual: SourceLimit,
     pub of_slot: BTreeMap<SlotName, SourceLimit>,
-    /// Longest that one call waits for its turn.
+    /// Longest that the first call of a source waits for its turn, in one job.
     pub patience: Duration,
 }
 
@@ -71,12 +71,19 @@ impl Turns {
         }
     }
 
-    /// Waits for a turn, in the order of asking.
-    pub(crate) async fn take(&self, slot: &SlotName) -> Result<Turn, PluginError> {
+    pub(crate) fn patience(&self) -> Duration {
+        self.limits.patience
+    }
+
+    /// Waits for a turn, in the order of asking, for no longer than `patience`.
+    pub(crate) async fn take(
+        &self,
+        slot: &SlotName,
+        patience: Duration,
+    ) -> Result<Turn, PluginError> {
         let Some(queue) = self.queue(slot) else {
             return Ok(Turn { _place: None });
         };
-        let patience = self.limits.patience;
         let none = || PluginError::NoTurn {
             slot: slot.to_string(),
             waited: patience,
@@ -165,28 +172,30 @@ mod tests {
     async fn no_more_calls_of_a_source_are_under_way_than_it_bears() {
         let turns = two_at_once(Duration::ZERO);
         let clinical = slot("clinical");
-        let first = turns.take(&clinical).await.unwrap();
-        let _second = turns.take(&clinical).await.unwrap();
-        let refused = turns.take(&clinical).await.err().unwrap();
+        let first = turns.take(&clinical, turns.patience()).await.unwrap();
+        let _second = turns.take(&clinical, turns.patience()).await.unwrap();
+        let refused = turns.take(&clinical, turns.patience()).await.err().unwrap();
         assert!(matches!(&refused, PluginError::NoTurn { slot, .. } if slot == "clinical"));
         assert!(refused.is_retryable() && !refused.may_be_answered_elsewhere());
         // Another source has turns of its own, and one without limits as many as it likes.
-        turns.take(&slot("patent")).await.unwrap();
+        turns.take(&slot("patent"), turns.patience()).await.unwrap();
         let mut free = Vec::new();
         for _ in 0..100 {
-            free.push(turns.take(&slot("free")).await.unwrap());
+            free.push(turns.take(&slot("free"), turns.patience()).await.unwrap());
         }
         drop(first);
-        turns.take(&clinical).await.unwrap();
+        turns.take(&clinical, turns.patience()).await.unwrap();
     }
 
     #[tokio::test]
     async fn who_waits_gets_the_turn_of_who_ends() {
         let turns = two_at_once(Duration::from_mins(10));
         let clinical = slot("clinical");
-        let first = turns.take(&clinical).await.unwrap();
-        let _second = turns.take(&clinical).await.unwrap();
-        let (third, ()) = tokio::join!(turns.take(&clinical), async { drop(first) });
+        let first = turns.take(&clinical, turns.patience()).await.unwrap();
+        let _second = turns.take(&clinical, turns.patience()).await.unwrap();
+        let (third, ()) = tokio::join!(turns.take(&clinical, turns.patience()), async {
+            drop(first);
+        });
         third.unwrap();
     }
 
@@ -219,8 +228,16 @@ mod tests {
             usual,
             ..SourceLimits::default()
         });
-        turns.take(&slot("clinical")).await.unwrap();
-        assert!(turns.take(&slot("clinical")).await.is_err());
-        turns.take(&slot("patent")).await.unwrap();
+        turns
+            .take(&slot("clinical"), turns.patience())
+            .await
+            .unwrap();
+        assert!(
+            turns
+                .take(&slot("clinical"), turns.patience())
+                .await
+                .is_err()
+        );
+        turns.take(&slot("patent"), turns.patience()).await.unwrap();
     }
 }

@@ -9,7 +9,7 @@ use crate::MAX_BLOB_BYTES;
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
     #[error(
-        "blob `{digest}` is corrupt: `{place}` holds {found}; delete that copy, then install its plugin or artifact again"
+        "blob `{digest}` is corrupt: `{place}` holds {found}; delete that copy, then install its plugin or artifact again, or, when it is a piece of the corpus index, run `phagen corpus import --anew`"
     )]
     Corrupt {
         digest: Digest,

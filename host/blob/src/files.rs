@@ -129,10 +129,10 @@ impl Blobs {
         match lent {
             Ok(true) => return Ok(()),
             Ok(false) => {}
-            Err(error @ BlobError::Corrupt { .. }) => {
-                tracing::warn!(%error, "{error}; fetched anew");
-            }
-            Err(error) => return Err(error),
+            // What is fetched would not fit, either.
+            Err(error @ BlobError::DiskFull { .. }) => return Err(error),
+            // A copy went bad, or a disk: the bucket has another.
+            Err(error) => tracing::warn!(%error, "{error}; fetched anew"),
         }
         if bucket.fetch(piece, to).await? {
             Ok(())
@@ -162,7 +162,8 @@ impl BlobFolder {
     /// Takes in a file with these bytes, by another name for it where the disk can do that.
     fn adopt(&self, path: &Path, piece: Piece, bytes: &[u8]) -> Result<(), BlobError> {
         let blob = self.path_of(&piece.digest);
-        if is_of_size(&blob, piece.size_bytes) {
+        // One that went bad is replaced below.
+        if matches!(self.sound(piece), Ok(Some(_))) {
             return Ok(());
         }
         if let Some(folder) = blob.parent() {
@@ -170,17 +171,31 @@ impl BlobFolder {
         }
         match fs::hard_link(path, &blob) {
             Ok(()) => Ok(()),
-            // Another disk, a file system without links, or half a blob in its place.
+            // Another disk, a file system without links, or a bad blob in its place.
             Err(_) => self.put(bytes).map(drop),
         }
     }
 
     /// Puts a blob that lies here to `to`; false when it does not.
     fn lend(&self, piece: Piece, to: &Path) -> Result<bool, BlobError> {
+        let Some(mut file) = self.sound(piece)? else {
+            return Ok(false);
+        };
+        let path = self.path_of(&piece.digest);
+        if fs::hard_link(&path, to).is_ok() {
+            return Ok(true);
+        }
+        file.rewind().map_err(io_error("read the blob", &path))?;
+        write_piece(piece, to, |to| copy(&mut file, to))?;
+        Ok(true)
+    }
+
+    /// A blob that lies here and has its digest, read to its end.
+    fn sound(&self, piece: Piece) -> Result<Option<File>, BlobError> {
         let path = self.path_of(&piece.digest);
         let mut file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(cause) => return Err(io_error("open the blob", &path)(cause)),
         };
         let (found, size_bytes) =
@@ -192,12 +207,7 @@ impl BlobFolder {
                 found: format!("{size_bytes} bytes with digest `{found}`"),
             });
         }
-        if fs::hard_link(&path, to).is_ok() {
-            return Ok(true);
-        }
-        file.rewind().map_err(io_error("read the blob", &path))?;
-        write_piece(piece, to, |to| copy(&mut file, to))?;
-        Ok(true)
+        Ok(Some(file))
     }
 }
 

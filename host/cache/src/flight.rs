@@ -4,6 +4,7 @@
 
 use std::{
     fmt::Display,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -33,6 +34,12 @@ pub(crate) enum Origin {
     Loader,
 }
 
+/// What came of a load beside a tier that is late.
+enum First<T> {
+    Kept(Entry),
+    Loaded(T),
+}
+
 /// An answer on its way to the tier.
 struct Kept {
     key: Digest,
@@ -60,19 +67,35 @@ impl Shared {
             }
         }
         let begun = Instant::now();
-        let loaded = match ours.late {
-            None => load().await,
-            // Slow is not gone: what comes first counts.
-            Some(late) => tokio::select! {
-                loaded = load() => loaded,
-                Some(entry) = self.late::<T>(class, key, accept, late) => {
-                    return Ok((entry, Origin::Tier));
-                }
-            },
+        let load = async {
+            let failed = |_: &E| count(class, LOADER, "failed");
+            load().await.inspect_err(failed)
         };
-        let value = loaded.inspect_err(|_| count(class, LOADER, "failed"))?;
-        count(class, LOADER, "loaded");
-        self.patience(class).record(begun.elapsed());
+        let came = match ours.late {
+            None => load.await.map(First::Loaded),
+            Some(late) => first(load, self.late::<T>(class, key, accept, late)).await,
+        };
+        match came? {
+            First::Kept(entry) => Ok((entry, Origin::Tier)),
+            First::Loaded(value) => {
+                count(class, LOADER, "loaded");
+                self.patience(class).record(begun.elapsed());
+                Ok((self.made(class, key, value, ours.lock), Origin::Loader))
+            }
+        }
+    }
+
+    /// An entry of what was loaded, on its way to the tier already.
+    fn made<T>(
+        self: &Arc<Self>,
+        class: CacheClass,
+        key: Digest,
+        value: T,
+        lock: Option<Lock>,
+    ) -> Entry
+    where
+        T: Serialize + Send + Sync + 'static,
+    {
         let now = self.now();
         let times = Times::starting(now, self.settings.lifetime(class), &key);
         let (entry, json) = Entry::made(value, times, now);
@@ -82,9 +105,9 @@ impl Shared {
                 frame: entry.frame(&key, &json),
                 lifetime: times.left(now),
             };
-            self.keep(class, tier, kept, ours.lock);
+            self.keep(class, tier, kept, lock);
         }
-        Ok((entry, Origin::Loader))
+        entry
     }
 
     /// Writes to the tier, which nobody waits for, and then lets go of the lock.
@@ -155,5 +178,25 @@ impl Shared {
             });
         }
         reason
+    }
+}
+
+/// Slow is not gone: of a load and a late answer of the tier what comes first counts, and after a load
+/// that failed the tier may still have it. It takes no longer to say so than any answer of it may.
+async fn first<T, E>(
+    load: impl Future<Output = Result<T, E>>,
+    late: impl Future<Output = Option<Entry>>,
+) -> Result<First<T>, E> {
+    let (mut load, mut late) = (pin!(load), pin!(late));
+    let loaded = tokio::select! {
+        kept = &mut late => match kept {
+            Some(entry) => return Ok(First::Kept(entry)),
+            None => return load.await.map(First::Loaded),
+        },
+        loaded = &mut load => loaded,
+    };
+    match loaded {
+        Ok(value) => Ok(First::Loaded(value)),
+        Err(error) => late.await.map(First::Kept).ok_or(error),
     }
 }

@@ -19,7 +19,7 @@ pub enum CorpusError {
         source: io::Error,
     },
     #[error(
-        "the corpus index in `{dir}` was built by another version of this program; delete that folder and import again"
+        "the corpus index in `{dir}` was built by another version of this program; build it again by `phagen corpus import --anew`, and repeat your own imports"
     )]
     Incompatible { dir: PathBuf },
     #[error(

@@ -14,6 +14,7 @@ pub mod shape;
 mod analyser;
 mod corpus;
 mod cursor;
+mod disk;
 mod document;
 mod error;
 mod import;

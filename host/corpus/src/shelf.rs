@@ -14,7 +14,10 @@ use std::{
 
 use phagen_domain::digest::Digest;
 
-use crate::{CorpusError, SnapshotFile, SnapshotManifest};
+use crate::{
+    CorpusError, SnapshotFile, SnapshotManifest,
+    disk::{check_size, entries, failed, link, make, remove},
+};
 
 /// The manifest within a finished index.
 const MANIFEST: &str = "snapshot.json";
@@ -132,7 +135,8 @@ impl Shelf {
     /// When the disk refuses.
     pub fn lend(&self, file: &SnapshotFile, folder: &Path) -> Result<bool, CorpusError> {
         let to = folder.join(&file.name);
-        if to.exists() {
+        // Half of one, as an older version of this program may have left, is as good as none.
+        if check_size(&to, file.size_bytes).is_ok() {
             return Ok(true);
         }
         for digest in self.digests() {
@@ -150,7 +154,7 @@ impl Shelf {
     /// Lets the index in `folder` take its place on the shelf. What its manifest does not list goes.
     ///
     /// # Errors
-    /// When a file is missing, or the disk refuses.
+    /// When a file is missing or has another size, or the disk refuses.
     pub fn put(&self, folder: &Path, manifest: &SnapshotManifest) -> Result<Digest, CorpusError> {
         let bytes = manifest.to_bytes()?;
         let digest = Digest::of(&bytes);
@@ -166,9 +170,8 @@ impl Shelf {
                 fs::remove_file(&entry).map_err(failed("delete", &entry))?;
             }
         }
-        for name in listed {
-            let path = folder.join(name);
-            fs::metadata(&path).map_err(failed("find", &path))?;
+        for file in &manifest.files {
+            check_size(&folder.join(&file.name), file.size_bytes)?;
         }
         let note = folder.join(MANIFEST);
         fs::write(&note, bytes).map_err(failed("write", &note))?;
@@ -258,42 +261,5 @@ impl Shelf {
         let entries = entries(&self.dir).unwrap_or_default();
         let name = |path: &PathBuf| path.file_name()?.to_str()?.parse().ok();
         entries.iter().filter_map(name).collect()
-    }
-}
-
-/// A second name where the disk can do that, else a copy.
-fn link(from: &Path, to: &Path) -> Result<(), CorpusError> {
-    if fs::hard_link(from, to).is_ok() {
-        return Ok(());
-    }
-    fs::copy(from, to).map(drop).map_err(failed("copy", from))
-}
-
-fn make(path: &Path) -> Result<(), CorpusError> {
-    fs::create_dir_all(path).map_err(|source| CorpusError::CreateFolder {
-        dir: path.to_owned(),
-        source,
-    })
-}
-
-fn remove(path: &Path) -> Result<(), CorpusError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("delete", path)(error)),
-        _ => Ok(()),
-    }
-}
-
-fn entries(path: &Path) -> Result<Vec<PathBuf>, CorpusError> {
-    fs::read_dir(path)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .map_err(failed("list", path))
-}
-
-fn failed(tried: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CorpusError {
-    let path = path.to_owned();
-    move |source| CorpusError::Shelf {
-        tried,
-        path,
-        source,
     }
 }

@@ -140,6 +140,34 @@ fn what_is_fetched_takes_from_the_indexes_that_are_here() {
 }
 
 #[test]
+fn half_a_file_of_an_index_is_as_good_as_none() {
+    let (_dir, shelf) = shelf();
+    let first = built(&shelf, None, FIRST);
+    let second = built(&shelf, Some(&first), SECOND);
+    let manifest = shelf.manifest(&second).unwrap();
+    let inherited = shelf.manifest(&first).unwrap();
+    let is_common = |file: &&SnapshotFile| inherited.file(&file.name) == Some(*file);
+    let common = manifest.files.iter().find(is_common).unwrap();
+    let own = manifest.files.iter().find(|file| !is_common(file)).unwrap();
+    let whole = fs::read(shelf.place_of(&first).join(&common.name)).unwrap();
+    shelf.keep_only(&[first]).unwrap();
+
+    let staging = shelf.begin_fetch(&second).unwrap();
+    for file in [common, own] {
+        fs::write(staging.join(&file.name), b"half").unwrap();
+    }
+    assert!(shelf.lend(common, &staging).unwrap());
+    assert_eq!(fs::read(staging.join(&common.name)).unwrap(), whole);
+    assert!(!shelf.lend(own, &staging).unwrap());
+    // Nor does an index with such a file take its place.
+    let mut short = manifest.clone();
+    short.files.retain(|file| file == common || file == own);
+    let error = shelf.put(&staging, &short).unwrap_err().to_string();
+    assert!(error.starts_with("could not find all of"), "{error}");
+    assert!(error.contains(&own.name), "{error}");
+}
+
+#[test]
 fn half_an_index_never_takes_its_place() {
     let (_dir, shelf) = shelf();
     let first = built(&shelf, None, FIRST);

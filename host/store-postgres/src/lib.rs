@@ -30,6 +30,15 @@ use row::failed;
 pub use import::Import;
 pub use open::Migrated;
 
+/// Statements as they are, for the tests of how the database goes about them.
+#[doc(hidden)]
+pub mod statement {
+    pub use crate::queue::{
+        claim::{CLAIM, CLAIM_FAIRLY},
+        enqueue::COUNT_QUEUED,
+    };
+}
+
 /// The driver. Cheap to share behind an `Arc`; [`PostgresStore::close`] it before the process ends.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {

@@ -36,7 +36,7 @@ pub(crate) fn passes(error: &sqlx::Error) -> bool {
                 .iter()
                 .any(|class| code.starts_with(class))
                 // A unique value was taken meanwhile, a lock was not granted in time.
-                || ["23505", "55P03"].contains(&&*code)
+                || ["23505", "25P03", "55P03"].contains(&&*code)
         }),
         _ => false,
     }

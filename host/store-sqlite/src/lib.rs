@@ -29,6 +29,12 @@ use row::{failed, time};
 
 pub use export::Export;
 
+/// Statements as they are, for the tests of how the database goes about them.
+#[doc(hidden)]
+pub mod statement {
+    pub use crate::queue::claim::{CLAIM, CLAIM_FAIRLY};
+}
+
 /// The driver. Cheap to share behind an `Arc`; [`SqliteStore::close`] it before the process ends.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {

@@ -7,47 +7,13 @@ use phagen_store::{
     QueueStore as _,
     conformance::specimen::{LEASE, claimed, job},
 };
-use phagen_store_sqlite::SqliteStore;
+use phagen_store_sqlite::{
+    SqliteStore,
+    statement::{CLAIM, CLAIM_FAIRLY},
+};
 use sqlx::{AssertSqlSafe, SqlitePool, sqlite::SqliteConnectOptions};
 
 const N_JOBS: u32 = 100_000;
-
-/// What the driver asks, before it changes the row.
-const PLAIN: &str = "
-explain query plan
-with class (priority) as (values (1), (2), (3), (4))
-select oldest.id from class cross join job as oldest on oldest.id = (
-    select id from job indexed by job_due
-    where state = 'queued' and priority = class.priority and run_at <= (select now from clock)
-    order by run_at, id limit 1
-)
-order by oldest.run_at + class.priority * 3600000, class.priority limit 1";
-
-const FAIR: &str = "
-explain query plan
-with recursive class (priority) as (values (1), (2), (3), (4)),
-waiting (name) as (
-    select min(tenant) from job indexed by job_due_by_tenant where state = 'queued'
-    union all
-    select (
-        select min(job.tenant) from job indexed by job_due_by_tenant
-        where state = 'queued' and job.tenant > waiting.name
-    )
-    from waiting where waiting.name is not null
-)
-select oldest.id
-from waiting cross join class cross join job as oldest on oldest.id = (
-    select id from job indexed by job_due_by_tenant
-    where state = 'queued' and tenant = waiting.name and priority = class.priority
-        and run_at <= (select now from clock)
-    order by run_at, id limit 1
-)
-where waiting.name not in (
-    select tenant from job indexed by job_leased
-    where state = 'running' and tenant <> ''
-    group by tenant having count(*) >= 1
-)
-order by oldest.run_at + class.priority * 3600000, class.priority, oldest.id limit 1";
 
 async fn rows(path: &Path) -> SqlitePool {
     let options = SqliteConnectOptions::new().filename(path);
@@ -73,9 +39,12 @@ async fn fill(rows: &SqlitePool, tenant: &str) {
 }
 
 /// The steps of the plan that read jobs.
-async fn looks(rows: &SqlitePool, sql: &'static str) -> Vec<String> {
-    let plan: Vec<(i64, i64, i64, String)> =
-        sqlx::query_as(sql).fetch_all(rows).await.expect("a plan");
+async fn looks(rows: &SqlitePool, sql: &str) -> Vec<String> {
+    let explained = AssertSqlSafe(format!("explain query plan {sql}"));
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explained)
+        .fetch_all(rows)
+        .await
+        .expect("a plan");
     let steps = plan.into_iter().map(|(.., step)| step);
     steps
         .filter(|step| step.contains("job") || step.contains("oldest"))
@@ -90,8 +59,9 @@ async fn a_claim_of_a_long_backlog_is_a_look_into_an_index() {
     let rows = rows(&path).await;
     fill(&rows, "").await;
     assert_eq!(
-        looks(&rows, PLAIN).await,
+        looks(&rows, CLAIM).await,
         [
+            "SEARCH job USING INDEX sqlite_autoindex_job_1 (id=?)",
             "SEARCH oldest USING INDEX sqlite_autoindex_job_1 (id=?)",
             "SEARCH job USING COVERING INDEX job_due (priority=? AND run_at<?)",
         ]
@@ -119,7 +89,7 @@ async fn a_fair_claim_steps_over_the_flood_of_a_tenant() {
     let store = SqliteStore::open(&path).await.expect("a database");
     let rows = rows(&path).await;
     fill(&rows, "flood").await;
-    let looks = looks(&rows, FAIR).await;
+    let looks = looks(&rows, CLAIM_FAIRLY).await;
     for look in &looks {
         let is_step = look.starts_with("SEARCH") || look.contains("job_leased");
         assert!(is_step, "{looks:#?}");

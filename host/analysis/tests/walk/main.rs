@@ -299,6 +299,52 @@ async fn a_source_without_a_turn_degrades_the_result_and_costs_no_call() {
     assert!(third.degraded && unanswered(&third).is_none());
 }
 
+/// All sources are asked at most once in `interval`, and no first call waits.
+fn hurried(interval: Duration) -> Analysis {
+    let settings = AnalysisSettings {
+        source_deadline: room::PATIENT,
+        source_limits: SourceLimits {
+            usual: SourceLimit {
+                n_in_flight: None,
+                interval,
+            },
+            patience: Duration::ZERO,
+            ..SourceLimits::default()
+        },
+    };
+    room::analysis_with(uncached(), settings)
+}
+
+#[tokio::test]
+async fn what_was_read_is_not_lost_since_the_next_page_waits_for_its_turn() {
+    let room = open_room().await;
+    let (pages, endless) = room::endless_source();
+    let mut slots = room.slots.clone();
+    slots.sources = vec![endless];
+    let mut request = asked("aspirin");
+    request.limit = 1;
+    let result = hurried(Duration::from_millis(50))
+        .run(&request, &slots, as_of(), 0, &Heard::default())
+        .await
+        .unwrap();
+    assert_eq!(result.sources[0].status, SourceStatus::Found);
+    assert_eq!(*pages.lock().unwrap(), [2; 2]);
+}
+
+#[tokio::test]
+async fn a_retry_without_a_turn_tells_what_failed() {
+    let room = open_room().await;
+    let mut slots = room.slots.clone();
+    slots.sources = vec![room.recovering_source(1, 0)];
+    let result = hurried(Duration::from_hours(1))
+        .run(&asked("aspirin"), &slots, as_of(), 0, &Heard::default())
+        .await
+        .unwrap();
+    assert_eq!(result.sources[0].status, SourceStatus::Failed);
+    let told = &result.warnings[0];
+    assert!(told.contains("the corpus is down"), "{told}");
+}
+
 #[tokio::test]
 async fn a_source_without_end_is_read_four_pages_only() {
     let room = open_room().await;

@@ -222,3 +222,50 @@ async fn a_blob_that_went_bad_on_the_only_machine_is_named() {
         .to_string();
     assert!(error.contains(&blob.display().to_string()), "{error}");
 }
+
+#[tokio::test]
+async fn storing_a_file_again_replaces_its_blob_that_went_bad() {
+    let (dir, path) = a_file();
+    let folder = BlobFolder::open(dir.path().join("blob")).unwrap();
+    let blobs = Blobs::local(folder.clone());
+    let stored = blobs.put_file(&path, MAX_PIECE_BYTES).await.unwrap();
+    let blob = folder.path_of(&stored.digest);
+    for bad in [vec![0; 2_500], b"half".to_vec()] {
+        // Another file, not the same one by its other name.
+        fs::remove_file(&blob).unwrap();
+        fs::write(&blob, bad).unwrap();
+        let to = dir.path().join("fetched");
+        let error = blobs.fetch_file(&stored, &to).await.unwrap_err();
+        assert!(matches!(error, BlobError::Corrupt { .. }), "{error:?}");
+        assert!(error.to_string().contains("corpus import --anew"));
+        let again = blobs.put_file(&path, MAX_PIECE_BYTES).await.unwrap();
+        assert_eq!(again, stored);
+        blobs.fetch_file(&stored, &to).await.unwrap();
+        assert_eq!(fs::read(&to).unwrap(), bytes());
+        fs::remove_file(&to).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_copy_here_that_cannot_be_used_is_fetched_from_the_bucket() {
+    let place = Place::new().await;
+    let machine = place.machine();
+    let (dir, path) = a_file();
+    let stored = machine
+        .blobs
+        .put_file(&path, MAX_PIECE_BYTES)
+        .await
+        .unwrap();
+    let here = machine.folder.path_of(&stored.digest);
+    fs::create_dir_all(here.parent().unwrap()).unwrap();
+    let to = dir.path().join("fetched");
+    fs::write(&here, vec![0; 2_500]).unwrap();
+    machine.blobs.fetch_file(&stored, &to).await.unwrap();
+    assert_eq!(fs::read(&to).unwrap(), bytes());
+    // One that cannot even be read: a folder has its name.
+    fs::remove_file(&to).unwrap();
+    fs::remove_file(&here).unwrap();
+    fs::create_dir(&here).unwrap();
+    machine.blobs.fetch_file(&stored, &to).await.unwrap();
+    assert_eq!(fs::read(&to).unwrap(), bytes());
+}

@@ -17,6 +17,7 @@ use phagen_cache::Cache;
 use phagen_domain::digest::Digest;
 use phagen_store::{CacheTier, CacheTierError, Generations};
 use tokio::{net::TcpSocket, sync::Semaphore};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
@@ -162,6 +163,45 @@ async fn a_tier_that_has_nothing_after_all_ends_no_load() {
     assert_eq!((answer.value.as_str(), answer.cached), ("loaded", false));
 }
 
+/// What comes of a load that fails before the tier, which is late, says anything.
+async fn after_a_failure(tier: &Arc<Gated>) -> Result<(String, bool), String> {
+    let cache = impatient(Arc::clone(tier) as Arc<dyn CacheTier>).await;
+    let load = || {
+        let tier = Arc::clone(tier);
+        async move {
+            // This thread, the only one, comes to it when whoever asked has nothing left but to wait.
+            TaskTracker::new().spawn(async move { Gated::open(tier.reads.as_ref()) });
+            Err::<String, _>("the source is down")
+        }
+    };
+    match cache.get_or_load(ask("a"), load).await {
+        Ok(answer) => Ok((answer.value.as_ref().clone(), answer.cached)),
+        Err(error) => Err((*error).to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_its_load_failed_is_taken() {
+    let tier = Arc::new(Gated {
+        reads: Some(Gated::shut()),
+        ..Gated::default()
+    });
+    let first = impatient(Arc::clone(&tier) as Arc<dyn CacheTier>).await;
+    assert_eq!(get(&first, "a", "kept").await, was("kept", false));
+    until("it is in the tier", async || !tier.entries().is_empty()).await;
+    assert_eq!(after_a_failure(&tier).await, Ok(was("kept", true)));
+}
+
+#[tokio::test]
+async fn a_load_that_failed_stays_so_when_the_tier_has_nothing_after_all() {
+    let tier = Arc::new(Gated {
+        reads: Some(Gated::shut()),
+        ..Gated::default()
+    });
+    let failed = Err("the source is down".to_owned());
+    assert_eq!(after_a_failure(&tier).await, failed);
+}
+
 #[tokio::test]
 async fn a_lock_that_comes_late_is_given_back() {
     let tier = Arc::new(Gated {
@@ -199,10 +239,12 @@ async fn calls_go_on_while_redis_hangs_and_it_is_asked_again_afterwards() {
         assert_eq!(get(&cache, &name, "").await, was("new", true));
     }
     server.go_on();
-    // What was to be written then gets there, and is of use to others.
-    let other = over(redis(&server.url(), &prefix)).await;
+    // What was to be written then gets there, and is of use to others: they can load nothing.
     until("an answer of the first", async || {
-        get(&other, "0", "").await.1
+        let other = over(redis(&server.url(), &prefix)).await;
+        let load = async || Err::<String, _>("the source is down");
+        let answer = other.get_or_load(ask("0"), load).await;
+        answer.is_ok_and(|answer| answer.value.as_str() == "new")
     })
     .await;
 }

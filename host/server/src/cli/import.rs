@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::write;
 use crate::{
-    bootstrap,
+    bootstrap, causes,
     house::House,
     snapshot::{self, Begin, Importing, SnapshotError, Snapshots},
 };
@@ -24,7 +24,12 @@ const STOPPED: &str =
 /// built it, else built here.
 pub(super) async fn bundled_once(house: &House, shutdown: &CancellationToken) -> Result<()> {
     let bundle = Bundle::find(&house.share_dir)?;
-    let begin = match house.snapshots.catch_up().await {
+    // What it fetches may be gigabytes.
+    let caught_up = shutdown.run_until_cancelled(house.snapshots.catch_up());
+    let Some(caught_up) = caught_up.await else {
+        bail!(STOPPED);
+    };
+    let begin = match caught_up {
         Ok(_) if house.corpus.generation() > 0 => Begin::Now,
         Ok(_) => Begin::Wait,
         // Alone on its database, a process can only lose its own index: it is built again.
@@ -46,7 +51,8 @@ pub(super) async fn bundled_once(house: &House, shutdown: &CancellationToken) ->
     let imported = import(&house.snapshots, begin, bundle.files, shutdown).await;
     let reports = match imported {
         // There is an index to serve with; the next start brings what is new.
-        Err(error) if is_under_way(&error) => {
+        Err(error) if begin == Begin::Now && is_for_later(&error) => {
+            let error = causes::told(&*error);
             tracing::warn!("what is new in the bundled corpus is left to the next start: {error}");
             return Ok(());
         }
@@ -63,8 +69,13 @@ pub(super) async fn bundled_once(house: &House, shutdown: &CancellationToken) ->
     Ok(())
 }
 
-fn is_under_way(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(SnapshotError::UnderWay(_)))
+/// Whether another imports, or what stores or names the index does not answer now.
+fn is_for_later(error: &anyhow::Error) -> bool {
+    match error.downcast_ref() {
+        Some(SnapshotError::UnderWay(_) | SnapshotError::TurnLost) => true,
+        Some(error) => error.is_retriable(),
+        None => false,
+    }
 }
 
 /// A file to import, and its digest where it is one of the bundle.

@@ -31,6 +31,7 @@ pub(super) enum Command {
 pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode> {
     let Command::Reranker { seed, epochs } = command;
     let house = House::open(settings).await?;
+    let begun = house.clock.now();
     let votes = house.store.list_feedback().await?;
     let settings = TrainingSettings {
         seed,
@@ -49,7 +50,7 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<ExitCode
     bar.finish_and_clear();
     let trained = trained?;
     shutdown.cancel();
-    training::store(&house, &trained, ACTOR).await?;
+    training::store(&house, &trained, begun, ACTOR).await?;
     describe(&trained);
     Ok(ExitCode::SUCCESS)
 }

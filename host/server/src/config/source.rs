@@ -16,7 +16,7 @@ pub struct SourceSettings {
     pub n_in_flight: u32,
     /// Calls of one source begun in a second, such as 3 or 0.5; 0: any number.
     pub calls_per_second: f64,
-    /// Longest that one call waits for its turn.
+    /// Longest that a job's first call of one source waits for its turn.
     pub wait_milliseconds: u64,
     /// What else holds for the source in one slot.
     pub slots: BTreeMap<SlotName, SlotSourceSettings>,
@@ -45,6 +45,7 @@ impl SourceSettings {
     const MIN_PER_SECOND: f64 = 0.001;
     const MAX_PER_SECOND: f64 = 1_000.0;
     const MAX_IN_FLIGHT: u32 = 1_000;
+    const MAX_WAIT_MILLISECONDS: u64 = 600_000;
 
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         let rates = self.slots.values().filter_map(|slot| slot.calls_per_second);
@@ -66,6 +67,13 @@ impl SourceSettings {
                     expected: "0 to 1000",
                 });
             }
+        }
+        if self.wait_milliseconds > Self::MAX_WAIT_MILLISECONDS {
+            return Err(SettingsError::OutOfRange {
+                key: "source.wait_milliseconds",
+                found: self.wait_milliseconds.to_string(),
+                expected: "0 to 600000",
+            });
         }
         Ok(())
     }
@@ -134,6 +142,9 @@ mod tests {
         assert_eq!(of("patent"), SourceLimit::default());
         assert_eq!(limits.patience, Duration::from_secs(5));
         assert_eq!(SourceSettings::default().limits(), SourceLimits::default());
+        let patient = read(json!({ "wait_milliseconds": 600_000 }));
+        patient.check().unwrap();
+        assert_eq!(patient.limits().patience, Duration::from_mins(10));
     }
 
     #[test]
@@ -145,6 +156,7 @@ mod tests {
         let wrong = [
             json!({ "n_in_flight": 1_001 }),
             json!({ "calls_per_second": 1_000.5 }),
+            json!({ "wait_milliseconds": 600_001 }),
             json!({ "calls_per_second": -1.0 }),
             json!({ "slots": { "clinical": { "calls_per_second": 0.0001 } } }),
             json!({ "slots": { "clinical": { "n_in_flight": 5_000 } } }),

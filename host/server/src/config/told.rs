@@ -11,8 +11,8 @@ use super::{Settings, SettingsError};
 
 /// Names the purpose, so that the digest of a secret is the digest of no other thing.
 const PURPOSE: &str = "phagen 2026-11-23 secrets in the record of changes";
-/// Of 64: one change in four thousand million goes unseen, and a guess at a password has as many
-/// right answers.
+/// Of 64: one change in four thousand million goes unseen. Whoever reads the record, an operator, can
+/// tell a right guess at a weak password by it; generated ones are too many to guess.
 const N_DIGITS: usize = 8;
 
 impl Settings {

@@ -14,7 +14,7 @@ mod rollback;
 mod watch;
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -22,7 +22,7 @@ use arc_swap::ArcSwap;
 use phagen_domain::{
     clock::Clock,
     digest::Digest,
-    plugin::{Cause, Slot, Verb, VersionState},
+    plugin::{Cause, Slot, SlotName, Verb, VersionState},
 };
 use phagen_store::{SlotMove, Store, StoreError};
 use tokio::sync::Notify;
@@ -72,6 +72,8 @@ pub struct Fleet {
     serving: ArcSwap<Generation>,
     draining: Mutex<Draining>,
     probation: Probation,
+    /// Slots that wait for what cannot be fetched, as it was last told.
+    waiting: Mutex<Vec<(SlotName, String)>>,
     news: Notify,
 }
 
@@ -95,6 +97,7 @@ impl Fleet {
             serving: ArcSwap::from_pointee(prepared.generation),
             draining: Mutex::default(),
             probation: Probation::default(),
+            waiting: Mutex::default(),
             news: Notify::new(),
         });
         for refusal in prepared.refusals {
@@ -144,10 +147,20 @@ impl Fleet {
             let old = self.serving.swap(Arc::new(prepared.generation));
             self.begin_draining(old);
         }
+        self.tell_waiting(prepared.waiting);
         for refusal in prepared.refusals {
             self.take_back(&refusal).await;
         }
         Ok(has_changed)
+    }
+
+    /// Once for each outage, not at each look.
+    fn tell_waiting(&self, waiting: Vec<(SlotName, String)>) {
+        let mut told = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        for (slot, why) in waiting.iter().filter(|now| !told.contains(now)) {
+            tracing::error!(%slot, "slot `{slot}` waits, and what serves there goes on: {why}");
+        }
+        *told = waiting;
     }
 
     /// Writes a move that the host itself decided on. Losing the race to someone else's is no

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use chrono::NaiveDate;
 use phagen_domain::{
     digest::Digest,
-    plugin::{Slot, VersionState, World},
+    plugin::{Slot, SlotName, VersionState, World},
 };
 use phagen_plugin::{ActiveSlot, SlotSet};
 use phagen_store::{Store, StoreError};
@@ -42,6 +42,8 @@ impl Plan {
 pub(super) struct Prepared {
     pub generation: Generation,
     pub refusals: Vec<Refusal>,
+    /// Slots that stay as they are until what they name can be fetched, and why it cannot.
+    pub waiting: Vec<(SlotName, String)>,
 }
 
 /// A version that could not be loaded or failed its own check.
@@ -68,14 +70,14 @@ pub(super) async fn prepare(
         shut_out,
     } = plan;
     let (mut slots, mut served, mut trials) = (Vec::new(), Vec::new(), Vec::new());
-    let mut refusals = Vec::new();
+    let (mut refusals, mut waiting) = (Vec::new(), Vec::new());
     for row in rows {
         let tried = try_row(loader, current, (&row, &shut_out), as_of, &mut refusals).await;
         let (row, active, trial) = match (tried, current) {
             (Ok((active, trial)), _) => (row, active, trial),
             // What cannot be fetched is not the version's fault.
             (Err(error), Some(current)) if error.is_retriable() => {
-                tracing::error!(slot = %row.name, %error, "slot `{}` waits for what cannot be fetched now; what serves there goes on", row.name);
+                waiting.push((row.name.clone(), causes::told(&error)));
                 set_generation = current.set_generation;
                 let Some(as_it_is) = current.of(&row.name) else {
                     continue;
@@ -98,6 +100,7 @@ pub(super) async fn prepare(
             expired: CancellationToken::new(),
         },
         refusals,
+        waiting,
     })
 }
 

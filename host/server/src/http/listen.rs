@@ -1,5 +1,6 @@
 //! Takes connections and speaks HTTP/1.1 on each. `axum::serve` does the same without a limit on how
-//! many there are or how long one may be silent, so that a few clients could hold every file handle.
+//! many there are or how long a head may take, so that a few clients could hold every file handle.
+//! Whoever reads an answer slowly still holds a place: that is for the proxy in front.
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -26,7 +27,8 @@ use super::HttpLimits;
 /// Pause after the system refused to hand a connection over, as when file handles run out.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Takes connections until `shutdown`; then each ends with the request that it is in.
+/// Takes connections until `shutdown`; then each ends with the request that it is in, but does not
+/// last for longer than `limits.drain_timeout`.
 pub(super) async fn answer(
     listener: TcpListener,
     routes: Router,
@@ -57,6 +59,7 @@ pub(super) async fn answer(
             protocol: protocol.clone(),
             routes: routes.clone(),
             shutdown: shutdown.clone(),
+            drain_timeout: limits.drain_timeout,
             _place: place,
         };
         connections.spawn(connection.answer(stream, peer));
@@ -88,6 +91,7 @@ struct Connection {
     protocol: http1::Builder,
     routes: Router,
     shutdown: CancellationToken,
+    drain_timeout: Duration,
     /// Free again when the connection ends.
     _place: OwnedSemaphorePermit,
 }
@@ -110,7 +114,11 @@ impl Connection {
             ended = connection.as_mut() => ended,
             () = self.shutdown.cancelled() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                let Ok(ended) = time::timeout(self.drain_timeout, connection).await else {
+                    tracing::warn!(%peer, "a request still ran {:?} after the stop; it is cut off", self.drain_timeout);
+                    return;
+                };
+                ended
             }
         };
         if let Err(error) = ended {

@@ -31,7 +31,7 @@ use axum::{
     http::{Method, Uri},
     middleware,
 };
-use tokio::{net::TcpListener, time};
+use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -46,19 +46,8 @@ use state::App;
 /// Serves until `state.shutdown` is cancelled, then lets running requests end, but not for longer
 /// than `limits.drain_timeout`.
 pub async fn serve(listener: TcpListener, state: AppState) {
-    let shutdown = state.shutdown.clone();
-    let limits = state.limits;
-    let drain_timeout = limits.drain_timeout;
-    let out_of_patience = async {
-        shutdown.cancelled().await;
-        time::sleep(drain_timeout).await;
-    };
-    tokio::select! {
-        () = listen::answer(listener, router(state), &limits, &shutdown) => {}
-        () = out_of_patience => {
-            tracing::warn!("requests were still running after {drain_timeout:?}; they are cut off");
-        }
-    }
+    let (limits, shutdown) = (state.limits, state.shutdown.clone());
+    listen::answer(listener, router(state), &limits, &shutdown).await;
 }
 
 /// The whole API, ready to serve.

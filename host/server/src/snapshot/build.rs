@@ -1,18 +1,18 @@
 //! The next index: one process at a time builds it, from what serves, and publishes it. The others
 //! wait for their turn and then build on that.
 
-use std::{pin::pin, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use phagen_corpus::{Corpus, SnapshotManifest, Taken};
 use phagen_domain::digest::Digest;
 use phagen_store::CorpusSnapshot;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::{SnapshotError, Snapshots, blocking, publish::Finished};
 
 /// How long a builder may be silent before another has its turn.
-const TURN: Duration = Duration::from_secs(10);
+pub(super) const TURN: Duration = Duration::from_secs(10);
 const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// How often one who waits asks again.
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -48,10 +48,9 @@ pub struct Built<R> {
 }
 
 /// The right to build, as long as it is renewed.
-#[derive(Clone)]
-struct Turn {
+pub(super) struct Turn {
     stop: CancellationToken,
-    lost: CancellationToken,
+    pub lost: CancellationToken,
 }
 
 /// Where a new index begins.
@@ -59,6 +58,17 @@ struct Base {
     digest: Option<Digest>,
     manifest: Option<SnapshotManifest>,
     expected: u64,
+}
+
+/// What an import came to, before anybody knows of it.
+struct Worked<R> {
+    answer: R,
+    work: PathBuf,
+    taken: Taken,
+    is_given_up: bool,
+    /// Whether it committed anything.
+    is_new: bool,
+    is_without_documents: bool,
 }
 
 impl Snapshots {
@@ -79,11 +89,9 @@ impl Snapshots {
             Begin::Wait | Begin::Anew => self.building.lock().await,
         };
         self.take_turn(begin, shutdown).await?;
-        let turn = Turn {
-            stop: shutdown.child_token(),
-            lost: CancellationToken::new(),
-        };
-        let building = self.build_and_publish(begin, turn.clone(), import);
+        let turn = Turn::of(shutdown);
+        // Boxed: the whole walk of an import is in that future.
+        let building = Box::pin(self.build_and_publish(begin, &turn, import));
         let built = self.renewing(building, &turn).await;
         // Whoever has the turn by now may be building in the same place.
         if !turn.lost.is_cancelled() {
@@ -92,11 +100,15 @@ impl Snapshots {
                 tracing::warn!(%error, "what an import left is still on this disk");
             }
         }
+        self.give_turn_back().await;
+        built
+    }
+
+    pub(super) async fn give_turn_back(&self) {
         // It runs out by itself, a little later.
         if let Err(error) = self.store.drop_import(&self.host).await {
             tracing::warn!(%error, "the turn to import is not given back; others wait {TURN:?} for it");
         }
-        built
     }
 
     async fn take_turn(
@@ -125,28 +137,35 @@ impl Snapshots {
     }
 
     /// Keeps the turn until the work is done. Once it is lost the work is told to stop, and ends by
-    /// itself without publishing.
-    async fn renewing<T>(
-        &self,
-        work: impl Future<Output = Result<T, SnapshotError>>,
-        turn: &Turn,
-    ) -> Result<T, SnapshotError> {
-        let mut work = pin!(work);
-        let mut interval = tokio::time::interval(RENEW_EVERY);
+    /// itself without publishing. Both go on side by side: where a database has one writer, a renewal
+    /// may wait for what only the work can give back.
+    pub(super) async fn renewing<T>(&self, work: impl Future<Output = T>, turn: &Turn) -> T {
+        let done = CancellationToken::new();
+        let work = async {
+            let result = work.await;
+            done.cancel();
+            result
+        };
+        let (result, ()) = tokio::join!(work, self.renew(turn, &done));
+        result
+    }
+
+    /// Until it is done or the turn is lost. A renewal that has begun is waited for, since it would
+    /// take the turn again after it was given back.
+    async fn renew(&self, turn: &Turn, done: &CancellationToken) {
+        let mut interval = tokio::time::interval_at(Instant::now() + RENEW_EVERY, RENEW_EVERY);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                done = &mut work => return done,
-                _ = interval.tick(), if !turn.lost.is_cancelled() => {
-                    match self.store.hold_import(&self.host, TURN).await {
-                        Ok(None) => {}
-                        Ok(Some(holder)) => {
-                            tracing::error!("the turn to import was lost to `{holder}`");
-                            turn.lost.cancel();
-                            turn.stop.cancel();
-                        }
-                        Err(error) => tracing::warn!(%error, "the turn to import is not renewed; tries again"),
-                    }
+        while done.run_until_cancelled(interval.tick()).await.is_some() {
+            match self.store.hold_import(&self.host, TURN).await {
+                Ok(None) => {}
+                Ok(Some(holder)) => {
+                    tracing::error!("the turn to import was lost to `{holder}`");
+                    turn.lost.cancel();
+                    turn.stop.cancel();
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the turn to import is not renewed; tries again");
                 }
             }
         }
@@ -155,18 +174,45 @@ impl Snapshots {
     async fn build_and_publish<R: Send + 'static>(
         &self,
         begin: Begin,
-        turn: Turn,
+        turn: &Turn,
         import: impl FnOnce(&mut Importing) -> R + Send + 'static,
     ) -> Result<Built<R>, SnapshotError> {
-        let Base {
-            digest,
-            manifest,
-            expected,
-        } = self.base(begin).await?;
-        let before = manifest.as_ref().map(|manifest| manifest.taken.clone());
-        let taken = before.clone().unwrap_or_default();
-        let (shelf, stop) = (self.shelf.clone(), turn.stop);
-        let (work, answer, importing, is_new) = blocking(move || {
+        // What is fetched here may be gigabytes.
+        let base = turn.stop.run_until_cancelled(self.base(begin)).await;
+        let base = base.unwrap_or_else(|| Err(turn.why_stopped()))?;
+        let worked = self.work(begin, &base, turn, import).await?;
+        if !worked.is_news_to(&base) {
+            return Ok(Built {
+                answer: worked.answer,
+                published: None,
+            });
+        }
+        if turn.lost.is_cancelled() {
+            return Err(SnapshotError::TurnLost);
+        }
+        let finished = Finished {
+            work: worked.work,
+            base: base.manifest,
+            taken: worked.taken,
+            expected: base.expected,
+        };
+        let published = self.publish(finished).await?;
+        Ok(Built {
+            answer: worked.answer,
+            published: Some(published),
+        })
+    }
+
+    async fn work<R: Send + 'static>(
+        &self,
+        begin: Begin,
+        base: &Base,
+        turn: &Turn,
+        import: impl FnOnce(&mut Importing) -> R + Send + 'static,
+    ) -> Result<Worked<R>, SnapshotError> {
+        let taken = base.taken().cloned().unwrap_or_default();
+        let (shelf, digest, stop) = (self.shelf.clone(), base.digest, turn.stop.clone());
+        blocking(move || {
             let work = match begin {
                 Begin::Anew => shelf.begin_anew()?,
                 Begin::Wait | Begin::Now => shelf.begin_import(digest.as_ref())?,
@@ -179,40 +225,16 @@ impl Snapshots {
             };
             let generation = importing.corpus.generation();
             let answer = import(&mut importing);
-            let is_new = importing.corpus.generation() != generation;
-            Ok((work, answer, importing, is_new))
-        })
-        .await?;
-        let Importing {
-            corpus,
-            taken,
-            is_given_up,
-            ..
-        } = importing;
-        // What lies here and no row names is as new as what was just imported: the database is.
-        let is_news = is_new || before.as_ref() != Some(&taken) || expected == 0;
-        let is_empty = taken == Taken::default() && corpus.stats()?.n_documents == 0;
-        if is_given_up || is_empty || !is_news {
-            return Ok(Built {
+            Ok(Worked {
                 answer,
-                published: None,
-            });
-        }
-        drop(corpus);
-        if turn.lost.is_cancelled() {
-            return Err(SnapshotError::TurnLost);
-        }
-        let finished = Finished {
-            work,
-            base: manifest,
-            taken,
-            expected,
-        };
-        let published = self.publish(finished).await?;
-        Ok(Built {
-            answer,
-            published: Some(published),
+                work,
+                is_given_up: importing.is_given_up,
+                is_new: importing.corpus.generation() != generation,
+                is_without_documents: importing.corpus.stats()?.n_documents == 0,
+                taken: importing.taken,
+            })
         })
+        .await
     }
 
     /// What serves, on this disk; while nothing does, what lies there from another database.
@@ -239,6 +261,39 @@ impl Snapshots {
             manifest,
             expected,
         })
+    }
+}
+
+impl Turn {
+    pub(super) fn of(shutdown: &CancellationToken) -> Self {
+        Self {
+            stop: shutdown.child_token(),
+            lost: CancellationToken::new(),
+        }
+    }
+
+    fn why_stopped(&self) -> SnapshotError {
+        if self.lost.is_cancelled() {
+            SnapshotError::TurnLost
+        } else {
+            SnapshotError::Stopped
+        }
+    }
+}
+
+impl Base {
+    fn taken(&self) -> Option<&Taken> {
+        self.manifest.as_ref().map(|manifest| &manifest.taken)
+    }
+}
+
+impl<R> Worked<R> {
+    /// Whether it is to be published on `base`.
+    fn is_news_to(&self, base: &Base) -> bool {
+        // What lies here and no row names is as new as what was just imported: the database is.
+        let is_news = self.is_new || base.taken() != Some(&self.taken) || base.expected == 0;
+        let is_empty = self.taken == Taken::default() && self.is_without_documents;
+        is_news && !is_empty && !self.is_given_up
     }
 }
 

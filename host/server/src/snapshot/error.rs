@@ -31,10 +31,19 @@ pub enum SnapshotError {
         "the turn to import was lost, since this process could not renew it in time; nothing was published, import again"
     )]
     TurnLost,
-    #[error("waiting for another import was interrupted")]
+    #[error("the import was stopped before it began")]
     Stopped,
     #[error("source `{}` cannot be read", path.display())]
     Source {
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
+    #[error(
+        "the corpus index in `{}` cannot be read, nor deleted to fetch it again: delete that folder",
+        path.display()
+    )]
+    Unreadable {
         path: PathBuf,
         #[source]
         cause: io::Error,
@@ -49,6 +58,15 @@ impl SnapshotError {
         match self {
             Self::Store(error) => error.is_retriable(),
             Self::Blob { cause, .. } | Self::Put(cause) => cause.is_retriable(),
+            _ => false,
+        }
+    }
+
+    /// Whether the files of an index on this disk are not what they were, so that others may help.
+    pub fn is_broken(&self) -> bool {
+        match self {
+            Self::Corpus(CorpusError::Incompatible { .. }) => false,
+            Self::Corpus(_) => true,
             _ => false,
         }
     }

@@ -1,7 +1,12 @@
 //! An index from the blobs to this disk, file by file. What lies here is not asked for again, and
 //! nothing is served before all of it is whole.
 
-use std::{fs::File, path::PathBuf, time::Duration};
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    time::Duration,
+};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use phagen_blob::{BlobError, Piece, StoredFile};
@@ -29,13 +34,40 @@ impl Snapshots {
         let shelf = self.shelf.clone();
         let staging = blocking(move || Ok(shelf.begin_fetch(&digest)?)).await?;
         stream::iter(manifest.files.clone())
-            .map(|file| self.fetch_file(digest, file, staging.clone()))
+            .map(|file| self.lend_or_fetch(digest, file, &staging))
             .buffer_unordered(N_AT_ONCE)
             .try_collect::<()>()
             .await?;
         let shelf = self.shelf.clone();
         blocking(move || Ok(shelf.put(&staging, &manifest)?)).await?;
         Ok(())
+    }
+
+    /// Takes the place of one that lies here and cannot be read. No file of it is taken from another
+    /// index, which may have the same one; and it goes only once all of the new one is here.
+    pub(super) async fn fetch_again(&self, digest: Digest) -> Result<(), SnapshotError> {
+        let _turn = self.turn_on_disk().await?;
+        let manifest = self.fetch_manifest(digest).await?;
+        let shelf = self.shelf.clone();
+        let staging = blocking(move || Ok(shelf.begin_fetch(&digest)?)).await?;
+        stream::iter(manifest.files.clone())
+            .map(|file| self.fetch_file(digest, file, &staging))
+            .buffer_unordered(N_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
+        let shelf = self.shelf.clone();
+        blocking(move || {
+            let path = shelf.place_of(&digest);
+            match fs::remove_dir_all(&path) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                    return Err(SnapshotError::Unreadable { path, cause });
+                }
+                _ => {}
+            }
+            shelf.put(&staging, &manifest)?;
+            Ok(())
+        })
+        .await
     }
 
     pub(super) async fn fetch_manifest(
@@ -48,16 +80,25 @@ impl Snapshots {
         Ok(SnapshotManifest::parse(&bytes)?)
     }
 
+    async fn lend_or_fetch(
+        &self,
+        digest: Digest,
+        file: SnapshotFile,
+        staging: &Path,
+    ) -> Result<(), SnapshotError> {
+        let (shelf, wanted, folder) = (self.shelf.clone(), file.clone(), staging.to_owned());
+        if blocking(move || Ok(shelf.lend(&wanted, &folder)?)).await? {
+            return Ok(());
+        }
+        self.fetch_file(digest, file, staging).await
+    }
+
     async fn fetch_file(
         &self,
         digest: Digest,
         file: SnapshotFile,
-        staging: PathBuf,
+        staging: &Path,
     ) -> Result<(), SnapshotError> {
-        let (shelf, wanted, folder) = (self.shelf.clone(), file.clone(), staging.clone());
-        if blocking(move || Ok(shelf.lend(&wanted, &folder)?)).await? {
-            return Ok(());
-        }
         let (stored, to) = (stored(&file), staging.join(&file.name));
         let fetched = self.blobs.fetch_file(&stored, &to).await;
         fetched.map_err(|cause| match cause {

@@ -28,6 +28,8 @@ use phagen_domain::digest::Digest;
 use phagen_store::{CorpusSnapshot, Store};
 use tokio::task::spawn_blocking;
 
+use crate::causes;
+
 pub use build::{Begin, Built, Importing};
 pub use error::SnapshotError;
 pub use guests::{NewestCorpus, PinnedCorpus};
@@ -85,9 +87,20 @@ impl Snapshots {
             building: tokio::sync::Mutex::default(),
         });
         for row in snapshots.store.list_snapshots().await? {
-            if snapshots.is_here(row.digest).await? {
-                snapshots.serve(&row).await?;
-                break;
+            if !snapshots.is_here(row.digest).await? {
+                continue;
+            }
+            match snapshots.map(row.digest).await {
+                Ok(corpus) => {
+                    snapshots.swap(corpus, Served::of(&row));
+                    break;
+                }
+                // Nobody could repair it if it ended each start.
+                Err(error @ SnapshotError::Corpus(_)) => {
+                    let error = causes::told(&error);
+                    tracing::warn!(%error, "corpus index `{}` on this disk cannot be read: {error}", row.digest);
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(snapshots)
@@ -128,11 +141,7 @@ impl Snapshots {
     }
 
     async fn serve(&self, row: &CorpusSnapshot) -> Result<bool, SnapshotError> {
-        let before = self.served();
-        let now = Served {
-            generation: row.generation,
-            digest: row.digest,
-        };
+        let (before, now) = (self.served(), Served::of(row));
         if before.is_some_and(|before| before.generation >= now.generation) {
             return Ok(false);
         }
@@ -141,14 +150,30 @@ impl Snapshots {
             return Ok(false);
         }
         self.fetch(now.digest).await?;
-        let place = self.shelf.place_of(&now.digest);
-        let corpus = blocking(move || Ok(Corpus::open_snapshot(&place, now.digest)?)).await?;
-        self.serving.swap(corpus);
-        self.set_served(now);
+        let corpus = match self.map(now.digest).await {
+            Err(error) if error.is_broken() => {
+                let error = causes::told(&error);
+                tracing::warn!(%error, "corpus index `{}` on this disk cannot be read, and is fetched again: {error}", now.digest);
+                self.fetch_again(now.digest).await?;
+                self.map(now.digest).await?
+            }
+            mapped => mapped?,
+        };
+        self.swap(corpus, now);
         if before.is_some() {
             self.tidy().await;
         }
         Ok(true)
+    }
+
+    async fn map(&self, digest: Digest) -> Result<Corpus, SnapshotError> {
+        let place = self.shelf.place_of(&digest);
+        blocking(move || Ok(Corpus::open_snapshot(&place, digest)?)).await
+    }
+
+    fn swap(&self, corpus: Corpus, now: Served) {
+        self.serving.swap(corpus);
+        self.set_served(now);
     }
 
     /// Keeps the index that serves and the one before on this disk. Best effort: it is disk space.
@@ -179,6 +204,15 @@ impl Snapshots {
 
     fn set_served(&self, now: Served) {
         *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+}
+
+impl Served {
+    fn of(row: &CorpusSnapshot) -> Self {
+        Self {
+            generation: row.generation,
+            digest: row.digest,
+        }
     }
 }
 

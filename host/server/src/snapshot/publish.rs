@@ -8,6 +8,7 @@ use phagen_corpus::{Corpus, SnapshotFile, SnapshotManifest, SnapshotPiece, Taken
 use phagen_store::{CorpusSnapshot, NewSnapshot};
 
 use super::{SnapshotError, Snapshots, blocking};
+use crate::causes;
 
 /// The one file that is written anew under the same name.
 const META: &str = "meta.json";
@@ -23,6 +24,8 @@ pub(super) struct Finished {
 }
 
 impl Snapshots {
+    /// Once its row is written it is published, and all that can go wrong is that this process
+    /// serves it later.
     pub(super) async fn publish(
         &self,
         finished: Finished,
@@ -55,11 +58,21 @@ impl Snapshots {
         let shelf = self.shelf.clone();
         blocking(move || Ok(shelf.put(&work, &manifest)?)).await?;
         let row = self.store.publish_snapshot(expected, &new).await?;
-        let _turn = self.turn.lock().await;
-        self.serve(&row).await?;
-        let shelf = self.shelf.clone();
-        blocking(move || Ok(shelf.drop_old()?)).await?;
+        self.begin_with(&row).await;
         Ok(row)
+    }
+
+    async fn begin_with(&self, row: &CorpusSnapshot) {
+        let _turn = self.turn.lock().await;
+        if let Err(error) = self.serve(row).await {
+            let error = causes::told(&error);
+            tracing::warn!(%error, "corpus index `{}` is published, and cannot serve here yet: {error}", row.digest);
+            return;
+        }
+        let shelf = self.shelf.clone();
+        if let Err(error) = blocking(move || Ok(shelf.drop_old()?)).await {
+            tracing::warn!(%error, "the corpus index of an older version is still on this disk");
+        }
     }
 
     async fn put_file(

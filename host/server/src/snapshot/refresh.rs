@@ -141,23 +141,31 @@ fn import(importing: &mut Importing, sources: &[Source]) -> (usize, Option<Snaps
 /// The files of a configuration, in the order of their names, and what could not be read first.
 fn sources(configured: &[PathBuf]) -> (Vec<Source>, Option<SnapshotError>) {
     let (mut found, mut failed) = (Vec::new(), None);
+    let mut fail = |path: &Path, cause| {
+        let path = path.to_owned();
+        failed.get_or_insert(SnapshotError::Source { path, cause });
+    };
     for path in configured {
-        match files_of(path).and_then(|files| files.into_iter().map(source).collect()) {
-            Ok(sources) => found.extend::<Vec<Source>>(sources),
-            Err(cause) => {
-                let path = path.clone();
-                failed = failed.or(Some(SnapshotError::Source { path, cause }));
+        let files = files_of(path).unwrap_or_else(|cause| {
+            fail(path, cause);
+            Vec::new()
+        });
+        // One file that cannot be read does not hold up the rest of its folder.
+        for file in files {
+            match source(&file) {
+                Ok(source) => found.push(source),
+                Err(cause) => fail(&file, cause),
             }
         }
     }
     (found, failed)
 }
 
-fn source(path: PathBuf) -> io::Result<Source> {
+fn source(path: &Path) -> io::Result<Source> {
     Ok(Source {
         name: path.to_string_lossy().into_owned(),
-        digest: digest_of(&path)?,
-        path,
+        digest: digest_of(path)?,
+        path: path.to_owned(),
     })
 }
 

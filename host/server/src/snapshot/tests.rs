@@ -203,6 +203,43 @@ async fn an_index_that_cannot_be_fetched_whole_never_serves() {
     }
 }
 
+/// Other bytes, as many as before; the blob that may share the file's bytes stays.
+fn break_index(snapshots: &Snapshots, index: Digest) {
+    let path = snapshots.shelf.place_of(&index).join("meta.json");
+    let n_bytes = fs::read(&path).unwrap().len();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, vec![b'x'; n_bytes]).unwrap();
+}
+
+#[tokio::test]
+async fn an_index_that_is_broken_on_disk_ends_no_start_and_is_fetched_again() {
+    let place = Place::new().await;
+    let one = place.machine("one").await;
+    let first = import(&one, Begin::Wait, FIRST).await;
+    break_index(&one, first.digest);
+    let again = place.machine("one").await;
+    assert_eq!(n_found(&again), 0);
+    assert!(again.catch_up().await.unwrap());
+    assert_eq!((n_found(&again), again.corpus().state()), (1, first.digest));
+    // With an older one that can be read, that one serves meanwhile.
+    let second = import(&again, Begin::Wait, SECOND).await;
+    break_index(&again, second.digest);
+    let again = place.machine("one").await;
+    assert_eq!(again.corpus().state(), first.digest);
+    // What is nowhere else is not deleted in vain.
+    let list = place.folder.path_of(&second.digest);
+    let (bytes, aside) = (fs::read(&list).unwrap(), place.dir.path().join("aside"));
+    fs::rename(&list, &aside).unwrap();
+    assert!(again.catch_up().await.unwrap_err().is_missing());
+    assert!(again.shelf.place_of(&second.digest).exists());
+    fs::write(&list, bytes).unwrap();
+    assert!(again.catch_up().await.unwrap());
+    assert_eq!(
+        (n_found(&again), again.corpus().state()),
+        (2, second.digest)
+    );
+}
+
 #[tokio::test]
 async fn one_builds_at_a_time_and_a_late_one_is_refused() {
     let place = Place::new().await;
@@ -258,6 +295,11 @@ async fn retired_indexes_leave_only_what_others_need() {
     assert_eq!(one.retire(std::time::Duration::ZERO).await.unwrap(), 0);
     // The first shares its segment with the second, which is the one before from now on.
     import(&one, Begin::Anew, FIRST).await;
+    // While another imports it may find a piece that is about to go.
+    let minute = std::time::Duration::from_mins(1);
+    place.store.hold_import("another", minute).await.unwrap();
+    assert_eq!(one.retire(std::time::Duration::ZERO).await.unwrap(), 0);
+    place.store.drop_import("another").await.unwrap();
     assert_eq!(one.retire(std::time::Duration::ZERO).await.unwrap(), 1);
     assert_eq!(one.retire(std::time::Duration::ZERO).await.unwrap(), 0);
     let is_stored = |digest: &Digest| place.folder.contains(digest).unwrap();

@@ -6,6 +6,7 @@
 pub(crate) mod serving;
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use phagen_domain::{
     artifact::{ArtifactRecord, LinearReranker},
     feedback::Feedback,
@@ -41,24 +42,25 @@ pub(crate) async fn train(
     Ok(trained)
 }
 
-/// Keeps the artifact, its evaluation within it.
+/// Keeps the artifact, its evaluation within it. `begun` is when its votes were read or before: a vote
+/// that is cast while it trains is new to it.
 pub(crate) async fn store(
     house: &House,
     trained: &Trained,
+    begun: DateTime<Utc>,
     recorded_by: &str,
 ) -> Result<ArtifactRecord> {
     let digest = house.blobs.put(trained.bytes.clone()).await?;
-    let now = house.clock.now();
     let record = ArtifactRecord {
         digest,
         name: format!(
             "reranker-{}-{}",
-            now.format("%Y%m%d-%H%M%S"),
+            begun.format("%Y%m%d-%H%M%S"),
             digest.short()
         ),
         format: LinearReranker::FORMAT.to_owned(),
         size_bytes: trained.bytes.len() as u64,
-        created_at: now,
+        created_at: begun,
     };
     house.store.record_artifact(&record, recorded_by).await?;
     Ok(record)

@@ -45,7 +45,7 @@ pub(super) enum Ending {
 }
 
 impl Ending {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
@@ -87,6 +87,8 @@ pub(super) fn tell(
         span.record("otel.status_code", "ERROR");
     }
     match written {
+        // Whoever judged it has told why.
+        Ok(()) if matches!(ending, Ending::Failed | Ending::Retried) => {}
         Ok(()) => {
             let milliseconds = lasted.as_secs_f64() * 1_000.0;
             info!(job = %job.id, outcome, milliseconds, "job `{}` {outcome}", job.id);

@@ -77,37 +77,62 @@ impl Worker {
             () = generation.expired.cancelled() => Err(Interruption::Superseded),
         };
         let lasted = begun.elapsed();
-        let outcome = outcome.map(|analysed| Setback::judge(&job, analysed));
         let (written, ending) = match outcome {
-            Ok(Ok(result)) => {
+            Ok(analysed) => {
                 let recorded = recorded.map(|(_, recorder)| Finished {
                     job: job.id,
                     trials: slots.trials,
                     recording: recorder.take(),
                 });
-                let written = self.succeed(&job, &lease, result, recorded).await;
+                self.conclude(&job, &lease, analysed, recorded).await
+            }
+            Err(interruption) => self.break_off(&lease, &interruption).await,
+        };
+        account::tell(&job, ending, written, lasted, self.house.clock.now());
+    }
+
+    /// Writes what came of an analysis that ran to its end.
+    async fn conclude(
+        &self,
+        job: &Job,
+        lease: &Lease,
+        analysed: Result<JobResult, AnalysisError>,
+        recorded: Option<Finished>,
+    ) -> (Result<(), StoreError>, Ending) {
+        match Setback::judge(job, analysed) {
+            Ok(result) => {
+                let written = self.succeed(job, lease, result, recorded).await;
                 (written, Ending::Succeeded)
             }
-            Ok(Err(setback)) => {
-                warn!(job = %job.id, attempt = job.attempt, error = %setback, "job `{}` failed on attempt {}", job.id, job.attempt);
+            Err(setback) => {
                 let is_last = !setback.is_retryable() || job.attempt >= job.max_attempts;
                 let ending = if is_last {
                     Ending::Failed
                 } else {
                     Ending::Retried
                 };
-                (self.fail(&lease, job.attempt, &setback).await, ending)
+                warn!(job = %job.id, attempt = job.attempt, outcome = ending.as_str(), error = %setback, "job `{}` failed on attempt {}", job.id, job.attempt);
+                (self.fail(lease, job.attempt, &setback).await, ending)
             }
-            Err(Interruption::CancelRequested) => (
-                self.house.store.acknowledge_cancel(&lease).await,
-                Ending::Cancelled,
-            ),
-            Err(Interruption::ShuttingDown | Interruption::Superseded) => {
-                (self.house.store.release(&lease).await, Ending::Released)
+        }
+    }
+
+    /// Gives up an analysis that did not run to its end.
+    async fn break_off(
+        &self,
+        lease: &Lease,
+        interruption: &Interruption,
+    ) -> (Result<(), StoreError>, Ending) {
+        let store = &self.house.store;
+        match interruption {
+            Interruption::CancelRequested => {
+                (store.acknowledge_cancel(lease).await, Ending::Cancelled)
             }
-            Err(Interruption::LeaseLost) => (Err(StoreError::LeaseLost(job.id)), Ending::Lost),
-        };
-        account::tell(&job, ending, written, lasted, self.house.clock.now());
+            Interruption::ShuttingDown | Interruption::Superseded => {
+                (store.release(lease).await, Ending::Released)
+            }
+            Interruption::LeaseLost => (Err(StoreError::LeaseLost(lease.job_id)), Ending::Lost),
+        }
     }
 
     /// Stores the result, with what was recorded if the request asked for it, then leaves the calls

@@ -26,8 +26,11 @@ enum Next {
 }
 
 impl Setback {
-    /// A job is not put off for longer, whatever a source asks for.
+    /// A job is not put off for much longer, whatever a source asks for.
     const MAX_WAIT: Duration = Duration::from_hours(1);
+    /// Part of a wait that was asked for by which it grows at most, so that jobs that were told the
+    /// same do not come back in one instant.
+    const SPREAD: f64 = 0.1;
 
     /// A result is kept, but for one that no source answered, though all of them may later: with
     /// attempts left another is worth more. The last one's result is kept as it is, and says so.
@@ -66,7 +69,12 @@ impl Setback {
     /// Until the next attempt, after the one that failed. `jitter` lies in -1..=1.
     pub(super) fn delay(&self, policy: RetryPolicy, attempt: u32, jitter: f64) -> Duration {
         match self.next {
-            Next::RetryAfter(wait) => wait.min(Self::MAX_WAIT),
+            Next::RetryAfter(wait) => {
+                // Who asks for no wait, or for next to none, would use up all attempts in a moment.
+                let wait = wait.max(policy.delay(attempt, jitter));
+                let wait = wait.min(Self::MAX_WAIT.max(policy.cap));
+                wait.mul_f64(1.0 + Self::SPREAD * jitter.abs().min(1.0))
+            }
             Next::Retry | Next::Discard => policy.delay(attempt, jitter),
         }
     }
@@ -86,12 +94,17 @@ mod tests {
     };
     use phagen_store::{
         NewJob, QueueStore as _, Store,
-        conformance::specimen::{LEASE, POLICY, claimed, job, result},
+        conformance::specimen::{LEASE, claimed, job, result},
     };
     use phagen_store_sqlite::SqliteStore;
     use tempfile::TempDir;
 
     use super::*;
+
+    const POLICY: RetryPolicy = RetryPolicy {
+        base: Duration::from_secs(2),
+        cap: Duration::from_mins(1),
+    };
 
     const FAILED: PassingFailure = PassingFailure {
         retry_after_milliseconds: None,
@@ -163,11 +176,31 @@ mod tests {
         ];
         let after = judge(Ok(unanswered_result(&failures))).unwrap_err();
         assert!(after.is_retryable());
-        assert_eq!(delay(&after), Duration::from_millis(7_250));
+        assert_eq!(after.delay(POLICY, 2, 0.0), Duration::from_millis(7_250));
+        for jitter in [-1.0, 1.0] {
+            let spread = after.delay(POLICY, 2, jitter);
+            assert_eq!(spread, Duration::from_millis(7_975));
+        }
         assert!(after.to_string().contains("no source answered"), "{after}");
         assert!(after.to_string().contains("too many requests"), "{after}");
         let greedy = judge(Ok(unanswered_result(&[Some(asking_for(u64::MAX))]))).unwrap_err();
-        assert_eq!(delay(&greedy), Setback::MAX_WAIT);
+        assert_eq!(greedy.delay(POLICY, 2, 0.0), Setback::MAX_WAIT);
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_next_to_no_wait_gets_the_usual_one() {
+        let (store, _folder) = store().await;
+        let job = claimed_job(&store, 9).await.job;
+        for milliseconds in [0, 1] {
+            let asked = unanswered_result(&[Some(asking_for(milliseconds))]);
+            let setback = Setback::judge(&job, Ok(asked)).unwrap_err();
+            for attempt in 1..9 {
+                let usual = POLICY.delay(attempt, 0.0);
+                assert_eq!(setback.delay(POLICY, attempt, 0.0), usual);
+                let late = POLICY.delay(attempt, 1.0);
+                assert!(setback.delay(POLICY, attempt, 1.0) > late);
+            }
+        }
     }
 
     #[tokio::test]
@@ -201,7 +234,7 @@ mod tests {
         let claim = claimed_job(&store, 3).await;
         let answer = unanswered_result(&[Some(asking_for(1_234_567))]);
         let setback = Setback::judge(&claim.job, Ok(answer)).unwrap_err();
-        let delay = setback.delay(POLICY, claim.job.attempt, 0.7);
+        let delay = setback.delay(POLICY, claim.job.attempt, 0.0);
         let before = store.ping().await.unwrap();
         store
             .fail(&claim.lease, &setback.failure(), delay)

@@ -1,5 +1,6 @@
 //! Trains the reranker every so often on what was voted meanwhile. Every process with workers asks for
-//! the tick; the database gives it to one.
+//! the tick; the database gives it to one, which looks at how old the last artifact is. So a training
+//! that fails, or that a shutdown stops, is begun again by a later tick, not a whole period later.
 //!
 //! What it makes never serves by itself: it is stored with its evaluation, for an operator to look at
 //! and to promote.
@@ -7,6 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use phagen_domain::{
     artifact::{ArtifactRecord, LinearReranker},
     feedback::Feedback,
@@ -15,12 +17,14 @@ use phagen_domain::{
 use phagen_model::{ModelError, TrainingSettings};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
-use crate::{house::House, training};
+use crate::{bootstrap::DEFAULT_ARTIFACT, house::House, training};
 
 /// How often a process asks for the tick.
 const ASK_EVERY: Duration = Duration::from_mins(1);
+/// Longest from one tick to the next, however seldom a reranker is trained.
+const LOOK_EVERY: Duration = Duration::from_hours(1);
 const CHORE: &str = "train-reranker";
 
 /// Asks until shutdown; not at all when training is not scheduled.
@@ -49,11 +53,13 @@ pub(super) async fn run(house: Arc<House>, shutdown: CancellationToken) {
 }
 
 async fn look_around(house: &House, every: Duration, shutdown: &CancellationToken) -> Result<()> {
-    if !house.store.take_tick(CHORE, every).await? {
+    if !house.store.take_tick(CHORE, every.min(LOOK_EVERY)).await? {
         return Ok(());
     }
+    let begun = house.clock.now();
     let votes = house.store.list_feedback().await?;
-    let n_new = n_new(&votes, &house.store.list_artifacts().await?);
+    let artifacts = house.store.list_artifacts().await?;
+    let n_new = n_new(&votes, &artifacts);
     let least = house.settings.training.min_new_votes;
     if n_new < least {
         info!(
@@ -62,10 +68,17 @@ async fn look_around(house: &House, every: Duration, shutdown: &CancellationToke
         );
         return Ok(());
     }
+    if !is_due(&artifacts, every, begun) {
+        debug!(
+            n_new,
+            "the reranker is not trained: the last artifact is too young"
+        );
+        return Ok(());
+    }
     let settings = TrainingSettings::default();
     let stop = shutdown.child_token();
     let trained = training::train(house, votes, settings, |_| {}, stop).await?;
-    let record = training::store(house, &trained, Cause::HOST).await?;
+    let record = training::store(house, &trained, begun, Cause::HOST).await?;
     let quality = trained.artifact.training.as_ref();
     let ndcg = quality.and_then(|told| Some((told.baseline?.ndcg_at_10, told.trained?.ndcg_at_10)));
     let told = ndcg.map_or_else(
@@ -77,12 +90,25 @@ async fn look_around(house: &House, every: Duration, shutdown: &CancellationToke
     Ok(())
 }
 
+fn rerankers(artifacts: &[ArtifactRecord]) -> impl Iterator<Item = &ArtifactRecord> {
+    artifacts
+        .iter()
+        .filter(|artifact| artifact.format == LinearReranker::FORMAT)
+}
+
+/// Whether the last training began `every` ago. The bundled artifact was not trained here.
+fn is_due(artifacts: &[ArtifactRecord], every: Duration, now: DateTime<Utc>) -> bool {
+    let trained = rerankers(artifacts).filter(|artifact| artifact.name != DEFAULT_ARTIFACT);
+    let last = trained.map(|artifact| artifact.created_at).max();
+    // A tick that comes a moment early must not cost a whole further one.
+    last.is_none_or(|last| last + every <= now + ASK_EVERY)
+}
+
 /// Votes since a reranker was made last.
 fn n_new(votes: &[Feedback], artifacts: &[ArtifactRecord]) -> usize {
-    let rerankers = artifacts
-        .iter()
-        .filter(|artifact| artifact.format == LinearReranker::FORMAT);
-    let last = rerankers.map(|artifact| artifact.created_at).max();
+    let last = rerankers(artifacts)
+        .map(|artifact| artifact.created_at)
+        .max();
     votes
         .iter()
         .filter(|vote| last.is_none_or(|last| vote.created_at > last))
@@ -130,6 +156,24 @@ mod tests {
             size_bytes: 1,
             created_at: at(seconds),
         }
+    }
+
+    #[test]
+    fn the_last_training_decides_on_the_next_one_not_the_tick() {
+        let day = Duration::from_hours(24);
+        let noon = at(24 * 3_600);
+        let trained = |seconds| made(LinearReranker::FORMAT, seconds);
+        assert!(is_due(&[], day, noon));
+        assert!(is_due(&[trained(0)], day, noon));
+        assert!(is_due(&[trained(59)], day, noon));
+        assert!(!is_due(&[trained(61)], day, noon));
+        assert!(!is_due(&[trained(3_600), trained(0)], day, noon));
+        assert!(is_due(&[made("another/1", 3_600)], day, noon));
+        let bundled = ArtifactRecord {
+            name: DEFAULT_ARTIFACT.to_owned(),
+            ..trained(3_600)
+        };
+        assert!(is_due(&[bundled], day, noon));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) async fn run(house: Arc<House>, shutdown: CancellationToken) {
                 warn!(%error, "machine code that nobody needs is still on this disk: {error}");
             }
         }
-        if let Err(error) = look_around(&*house.store, &house.blobs, kept, &shutdown).await {
+        if let Err(error) = look_around(&*house.store, &house.blobs, kept, BATCH, &shutdown).await {
             error!(%error, "what is old was not forgotten; the next tick tries again");
         }
         if let Err(error) = retire(&house).await {
@@ -60,15 +60,16 @@ async fn look_around(
     store: &dyn Store,
     blobs: &Blobs,
     kept: Retention,
+    batch: u32,
     shutdown: &CancellationToken,
 ) -> Result<(), StoreError> {
     if store.take_tick(PRUNE, EVERY).await? {
         let mut n_jobs = 0;
         while !shutdown.is_cancelled() {
-            let pruned = store.prune_jobs(kept, BATCH).await?;
+            let pruned = store.prune_jobs(kept, batch).await?;
             n_jobs += pruned.n_jobs;
             forget_recordings(blobs, &pruned).await;
-            if pruned.n_jobs < u64::from(BATCH) {
+            if pruned.n_jobs < u64::from(batch) {
                 break;
             }
         }
@@ -78,7 +79,7 @@ async fn look_around(
     }
     if store.take_tick(EXPIRE, EVERY).await? {
         // A key that is left is as good as forgotten, so the next hour is soon enough for the rest.
-        store.expire_keys(BATCH).await?;
+        store.expire_keys(batch).await?;
     }
     Ok(())
 }
@@ -181,17 +182,18 @@ mod tests {
             .unwrap();
         let blobs = Blobs::local(BlobFolder::open(folder.path().join("blob")).unwrap());
         let running = CancellationToken::new();
-        cancelled(&store, BATCH as usize + 1).await;
-        look_around(&store, &blobs, cancelled_at_once(), &running)
+        cancelled(&store, 6).await;
+        look_around(&store, &blobs, cancelled_at_once(), 5, &running)
             .await
             .unwrap();
         assert_eq!(n_jobs(&store).await, 0);
         cancelled(&store, 1).await;
-        look_around(&store, &blobs, cancelled_at_once(), &running)
+        look_around(&store, &blobs, cancelled_at_once(), 5, &running)
             .await
             .unwrap();
         assert_eq!(n_jobs(&store).await, 1, "the tick was taken");
     }
+
     #[tokio::test]
     async fn machine_code_goes_with_the_versions_that_no_slot_names() {
         let folder = tempfile::tempdir().unwrap();
@@ -246,7 +248,7 @@ mod tests {
             ..Retention::default()
         };
         let running = CancellationToken::new();
-        look_around(&store, &blobs, at_once, &running)
+        look_around(&store, &blobs, at_once, 5, &running)
             .await
             .unwrap();
         assert_eq!(n_jobs(&store).await, 0);

@@ -83,9 +83,14 @@ impl Server {
         }
     }
 
+    /// Where the operations port is.
+    pub(crate) fn operations(&self) -> String {
+        self.process.operations()
+    }
+
     /// Asks the operations port.
     pub(crate) async fn watch(&self, path: &str) -> Answer {
-        let url = format!("{}{path}", self.process.operations());
+        let url = format!("{}{path}", self.operations());
         Answer::to(self.client.get(url)).await
     }
 

@@ -178,10 +178,10 @@ async fn a_trace_goes_on_in_another_process() {
 // The collector answers while this thread waits for a process to end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_down_costs_one_warning() {
-    // Bound and let go: nobody listens there.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://ada:{SECRET}@{}", free.local_addr().unwrap());
-    drop(free);
+    // Taken, and nobody listens there.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = format!("http://ada:{SECRET}@{}", taken.local_addr().unwrap());
     let dir = DataDir::ready();
     let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), QUICK];
     let server = Server::start_with(&dir, &[], &settings);

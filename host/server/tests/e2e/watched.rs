@@ -4,8 +4,7 @@
 use std::{collections::BTreeSet, net::TcpListener};
 
 use phagen_server::telemetry::{Kind, METRICS};
-use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     answer::Answer,
@@ -83,6 +82,23 @@ async fn get(address: &str, path: &str) -> Answer {
     Answer::to(client.get(format!("{address}{path}"))).await
 }
 
+/// Asks until the answer is what is awaited: checks and counts are a moment behind what they tell of.
+async fn asked_until(address: &str, path: &str, is_there: impl Fn(&Answer) -> bool) -> Answer {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = get(address, path).await;
+        if is_there(&answer) {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{path}: {}", answer.text);
+        sleep(POLL).await;
+    }
+}
+
+fn is_ready(answer: &Answer) -> bool {
+    answer.status == 200
+}
+
 fn worker(dir: &DataDir, settings: &[(&str, &str)]) -> Process {
     let mut process = dir.spawn(&["worker"], settings);
     process.wait_until("the worker works", |stdout| stdout.contains("at a time"));
@@ -94,11 +110,16 @@ async fn a_scrape_after_a_job_tells_of_all_that_took_part() {
     let dir = DataDir::ready();
     let server = Server::start(&dir);
     server.until_ready().await;
-    assert_eq!(server.watch("/ready").await.status, 200);
+    let operations = server.operations();
+    asked_until(&operations, "/ready", is_ready).await;
     server.analyse("cisplatin").await;
     server.analyse("cisplatin").await;
     server.get("/api/nowhere").await;
-    let scrape = Scrape(server.watch("/metrics").await.text);
+    let has_counted = |answer: &Answer| {
+        let mut lines = answer.text.lines();
+        lines.any(|line| line.starts_with("phagen_job_seconds_count") && line.ends_with(" 2"))
+    };
+    let scrape = Scrape(asked_until(&operations, "/metrics", has_counted).await.text);
     let requests = "http_server_request_duration_seconds_count";
     scrape.assert_is(requests, &[r#"route="/api/jobs""#, r#"status="202""#], 2.0);
     let polled = [r#"route="/api/jobs/{job_id}""#, r#"status="200""#];
@@ -165,8 +186,7 @@ async fn two_workers_of_one_machine_are_each_watched() {
     assert_ne!(addresses[0], addresses[1]);
     for address in &addresses {
         assert_eq!(get(address, "/health").await.status, 200);
-        let ready = get(address, "/ready").await;
-        assert_eq!(ready.status, 200, "{}", ready.text);
+        let ready = asked_until(address, "/ready", is_ready).await;
         let checks = &ready.json()["checks"];
         for check in ["database", "plugins", "corpus"] {
             assert_eq!(checks[check]["status"], "ok", "{checks}");
@@ -196,14 +216,11 @@ async fn a_worker_whose_database_is_gone_lives_and_is_not_ready() {
         .execute(&mut rows)
         .await
         .expect("it can be spoiled");
-    let reasons = loop {
-        let ready = get(&address, "/ready").await;
-        if ready.status == 503 {
-            break ready.json()["reasons"].clone();
-        }
-        sleep(POLL).await;
-    };
-    assert_eq!(reasons, serde_json::json!(["`database`: does not answer"]));
+    let told = serde_json::json!(["`database`: does not answer"]);
+    asked_until(&address, "/ready", |ready| {
+        ready.status == 503 && ready.json()["reasons"] == told
+    })
+    .await;
     assert_eq!(get(&address, "/health").await.status, 200);
     assert_eq!(get(&address, "/metrics").await.status, 200);
 }
@@ -245,16 +262,15 @@ async fn a_server_that_is_asked_to_stop_says_so_and_still_serves_for_a_while() {
     let server = Server::start_with(&dir, &["--workers", "0"], &drain);
     server.until_ready().await;
     server.signal("TERM");
-    let reasons = loop {
-        let ready = server.get("/ready").await;
-        if ready.status == 503 {
-            break ready.json()["reasons"].clone();
-        }
-        sleep(POLL).await;
+    let stops = |ready: &Answer| {
+        ready.status == 503
+            && ready.json()["reasons"]
+                .to_string()
+                .contains("shutting down")
     };
-    let stops = |reasons: &Value| reasons.to_string().contains("shutting down");
-    assert!(stops(&reasons), "{reasons}");
-    assert!(stops(&server.watch("/ready").await.json()["reasons"]));
+    for address in [server.address().to_owned(), server.operations()] {
+        asked_until(&address, "/ready", stops).await;
+    }
     server.submit("aspirin").await;
     let ended = server.end_by("TERM", PATIENCE);
     assert_eq!(ended.code, Some(130), "{ended:?}");

@@ -135,7 +135,7 @@ async fn every_fault_is_told_at_once() {
 #[tokio::test]
 async fn unknown_missing_and_repeated_fields_are_named() {
     let app = TestApp::start().await;
-    assert_snapshot!(refused(&app, json!({ "molecule": "x", "priority": 3 })).await, @"422 /problems/invalid-field priority: unknown field `priority`, expected one of `molecule`, `smiles`, `synonyms`, `sources`, `limit`, `record`");
+    assert_snapshot!(refused(&app, json!({ "molecule": "x", "colour": 3 })).await, @"422 /problems/invalid-field colour: unknown field `colour`, expected one of `molecule`, `smiles`, `synonyms`, `sources`, `limit`, `priority`, `record`");
     assert_snapshot!(refused(&app, json!({ "smiles": "C" })).await, @"422 /problems/invalid-field molecule: missing field `molecule`");
     let repeated = app
         .post_bytes("/api/jobs", r#"{"molecule":"x","molecule":"y"}"#)

@@ -11,6 +11,12 @@ const PRIVATE: [&str; 4] = [
     "169.254.0.0/16",
 ];
 
+/// Pods that are not in `k8s/`: cert-manager starts them, where it gets a certificate.
+fn is_of_the_issuer(policy: &Value) -> bool {
+    policy["spec"]["podSelector"]
+        == json!({ "matchLabels": { "acme.cert-manager.io/http01-solver": "true" } })
+}
+
 fn taken<'a>(cluster: &'a Cluster, selector: &Value) -> Vec<Workload<'a>> {
     let workloads = cluster.workloads().into_iter();
     workloads
@@ -45,7 +51,8 @@ fn nothing_passes_that_no_policy_names() {
 #[test]
 fn policies_are_for_pods_and_ports_that_are_there() {
     for cluster in Cluster::all() {
-        for policy in cluster.of_kind("NetworkPolicy") {
+        let policies = cluster.of_kind("NetworkPolicy").into_iter();
+        for policy in policies.filter(|policy| !is_of_the_issuer(policy)) {
             let spec = &policy["spec"];
             let place = format!("{}: {}", cluster.name, name_of(policy));
             let pods = taken(&cluster, &spec["podSelector"]);
@@ -188,6 +195,32 @@ fn metrics_are_scraped_from_one_namespace_and_never_routed() {
                 assert!(found.is_some(), "{path}");
             }
         }
+    }
+}
+
+#[test]
+fn the_issuer_of_certificates_can_look_whether_the_host_is_ours() {
+    for folder in ["overlays/staging", "overlays/prod"] {
+        let cluster = Cluster::of(folder);
+        let mut policies = cluster.of_kind("NetworkPolicy");
+        policies.retain(|policy| is_of_the_issuer(policy));
+        let [policy] = policies[..] else {
+            panic!("{folder}: {} policies", policies.len())
+        };
+        // From where the API is reached too, on the port that cert-manager's solver listens on.
+        let expected = json!([{
+            "from": [{ "namespaceSelector": {
+                "matchLabels": { "kubernetes.io/metadata.name": "ingress-nginx" }
+            } }],
+            "ports": [{ "port": 8089, "protocol": "TCP" }],
+        }]);
+        assert_eq!(policy["spec"]["ingress"], expected, "{folder}");
+        let api = cluster.find("NetworkPolicy", "ingress-to-api");
+        let api = api.expect("a way in");
+        assert_eq!(
+            api["spec"]["ingress"][0]["from"], expected[0]["from"],
+            "{folder}"
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    cluster::{Cluster, name_of},
+    cluster::{Cluster, Workload, name_of, selects},
     repository::{Copy, kustomize, kustomized, read},
 };
 
@@ -103,6 +103,27 @@ fn what_its_commands_name_is_there() {
             assert!(found, "the README speaks of {kind} `{name}`");
         }
     }
+}
+
+#[test]
+fn its_policy_for_a_bucket_is_for_the_pods_that_have_one() {
+    let readme = read(README);
+    let (_, rest) = readme
+        .split_once("```yaml\napiVersion: networking")
+        .expect("a policy");
+    let (policy, _) = rest.split_once("```").expect("its end");
+    let written = Cluster::parse("README", &format!("apiVersion: networking{policy}"));
+    let policy = written.find("NetworkPolicy", "bucket").expect("its name");
+    let prod = Cluster::of("overlays/prod");
+    let workloads = prod.workloads().into_iter();
+    let mut roles: Vec<&str> = workloads
+        .filter(|it| selects(&policy["spec"]["podSelector"], &it.labels()))
+        .map(Workload::component)
+        .collect();
+    roles.sort_unstable();
+    assert_eq!(roles, ["api", "worker"]);
+    // Beside a base that has none of the name: an overlay could not add it otherwise.
+    assert!(prod.find("NetworkPolicy", "bucket").is_none());
 }
 
 #[test]

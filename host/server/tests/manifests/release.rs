@@ -19,6 +19,10 @@ use crate::{
 
 const IMAGE: &str = "registry.example.com/team/phagen";
 const OVERLAY: &str = "k8s/overlays/prod/image/kustomization.yaml";
+const JOB: &str = "k8s/base/migrate/kustomization.yaml";
+const BASE: &str = "k8s/base/kustomization.yaml";
+/// What a release writes.
+const WRITTEN: [&str; 3] = [OVERLAY, JOB, BASE];
 
 /// Answers each question about a digest with the one of the question's own text; `$OTHER` is one that
 /// was built and never arrived.
@@ -96,15 +100,15 @@ impl Release {
         calls.lines().map(str::to_owned).collect()
     }
 
-    fn overlay(&self) -> String {
-        self.copy.read(OVERLAY)
+    fn written(&self) -> [String; 3] {
+        WRITTEN.map(|file| self.copy.read(file))
     }
 }
 
 #[test]
 fn a_dry_run_says_every_step_and_takes_none() {
     let release = Release::new();
-    let before = release.overlay();
+    let before = release.written();
     let output = release.run(&["--image", IMAGE, "--dry-run"], &[]);
     assert!(output.status.success(), "{}", told(&output));
     let said = told(&output);
@@ -116,6 +120,8 @@ fn a_dry_run_says_every_step_and_takes_none() {
         "cosign sign",
         "cosign attest --yes --type cyclonedx",
         OVERLAY,
+        JOB,
+        BASE,
     ] {
         let (_, after) = rest
             .split_once(step)
@@ -127,7 +133,41 @@ fn a_dry_run_says_every_step_and_takes_none() {
         "a digest was made up: {said}"
     );
     assert_eq!(release.calls(), Vec::<String>::new());
-    assert_eq!(release.overlay(), before);
+    assert_eq!(release.written(), before);
+}
+
+#[test]
+fn a_release_writes_the_version_and_names_every_file_it_wrote() {
+    let release = Release::new();
+    let version = env!("CARGO_PKG_VERSION");
+    let suffix = format!("nameSuffix: -{}\n", version.replace('.', "-"));
+    let tag = format!("newTag: {version}\n");
+    // As the release before it left them.
+    for (file, line, old) in [
+        (JOB, &suffix, "nameSuffix: -0-0-1\n"),
+        (BASE, &tag, "newTag: 0.0.1\n"),
+    ] {
+        let text = release.copy.read(file);
+        assert_eq!(text.matches(line.as_str()).count(), 1, "{file}: {text}");
+        release.copy.write(file, &text.replace(line.as_str(), old));
+    }
+    release.git(&[
+        "commit",
+        "--quiet",
+        "--all",
+        "--message",
+        "the last release",
+    ]);
+    let output = release.run(&["--image", IMAGE], &[]);
+    let said = told(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(release.copy.read(JOB).contains(&suffix), "{said}");
+    assert!(release.copy.read(BASE).contains(&tag), "{said}");
+    let last = said.lines().find(|line| line.starts_with("Commit "));
+    let last = last.unwrap_or_else(|| panic!("nothing to commit in {said}"));
+    for file in WRITTEN {
+        assert!(last.contains(file), "no `{file}` in {last}");
+    }
 }
 
 #[test]
@@ -175,10 +215,10 @@ fn a_release_writes_the_digest_that_the_registry_told() {
 #[test]
 fn what_the_registry_does_not_have_is_not_released() {
     let release = Release::new();
-    let before = release.overlay();
+    let before = release.written();
     let output = release.run(&["--image", IMAGE], &[("OTHER", "another")]);
     assert!(!output.status.success(), "{}", told(&output));
-    assert_eq!(release.overlay(), before);
+    assert_eq!(release.written(), before);
     let signed = release
         .calls()
         .iter()

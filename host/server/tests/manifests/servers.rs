@@ -26,6 +26,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(10);
 
+/// A port is free when it is asked for, and another may take it before the server does.
+const PORTS_TRIED: usize = 5;
+
 /// A server on loopback, gone when dropped.
 struct Server {
     child: Child,
@@ -33,12 +36,25 @@ struct Server {
 }
 
 impl Server {
-    /// Becomes one of the programs that `cargo xtask test` runs the servers of other tests with.
-    fn start(name: &str, arguments: &[&Path], folder: &Path, port: u16) -> Self {
+    /// Runs one of the programs that `cargo xtask test` runs the servers of other tests with, on a
+    /// port that nothing else has. `configure` writes its settings for a port, and says where.
+    fn start(name: &str, folder: &Path, configure: impl Fn(u16) -> PathBuf) -> Self {
+        for _ in 0..PORTS_TRIED {
+            let port = free_port();
+            if let Some(server) = Self::start_on(name, folder, &configure(port), port) {
+                return server;
+            }
+        }
+        let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+        panic!("{name} ended on each of {PORTS_TRIED} ports: {log}")
+    }
+
+    /// None where it ended before it listened.
+    fn start_on(name: &str, folder: &Path, settings: &Path, port: u16) -> Option<Self> {
         let program = PathBuf::from(tool("PHAGEN_TEST_PROGRAMS")).join(name);
         let log = fs::File::create(folder.join("log")).expect("a log");
         let child = Command::new(program)
-            .args(arguments)
+            .arg(settings)
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
@@ -47,10 +63,17 @@ impl Server {
             .expect("the program starts");
         let mut server = Self { child, port };
         let begun = Instant::now();
-        while TcpStream::connect(server.address()).is_err() {
-            let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
+        loop {
+            let listens = TcpStream::connect(server.address()).is_ok();
+            // Asked after the connection: it may be another's that answers.
             let ended = server.child.try_wait().expect("the child can be asked");
-            assert!(ended.is_none(), "{name} ended: {}", log());
+            if ended.is_some() {
+                return None;
+            }
+            if listens {
+                return Some(server);
+            }
+            let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
             assert!(
                 begun.elapsed() < PATIENCE,
                 "{name} does not listen: {}",
@@ -58,7 +81,6 @@ impl Server {
             );
             thread::sleep(POLL);
         }
-        server
     }
 
     fn address(&self) -> SocketAddr {
@@ -125,19 +147,10 @@ async fn the_pooler_takes_its_settings_and_lends_connections() {
         .await
         .expect("a schema");
 
-    let (folder, made, port) = (open_folder(), made(), free_port());
+    let (folder, made) = (open_folder(), made());
     let at = |name: &str| folder.path().join(name).display().to_string();
     let userlist = made.read("k8s/secret/userlist.txt");
     let password = userlist.split('"').nth(3).expect("a password");
-    let settings = changed(
-        &read("k8s/components/pgbouncer/pgbouncer.ini"),
-        &[
-            ("listen_addr = *", "listen_addr = 127.0.0.1".to_owned()),
-            ("listen_port = 6432", format!("listen_port = {port}")),
-            ("/etc/pgbouncer/secret/userlist.txt", at("userlist.txt")),
-            ("/etc/pgbouncer/upstream/upstream.ini", at("upstream.ini")),
-        ],
-    );
     let upstream = changed(
         &read("k8s/compose/upstream.ini"),
         &[(
@@ -146,7 +159,6 @@ async fn the_pooler_takes_its_settings_and_lends_connections() {
         )],
     );
     for (name, text) in [
-        ("pgbouncer.ini", settings),
         ("upstream.ini", upstream),
         (
             "userlist.txt",
@@ -155,8 +167,20 @@ async fn the_pooler_takes_its_settings_and_lends_connections() {
     ] {
         fs::write(folder.path().join(name), text).expect("a file");
     }
-    let ini = folder.path().join("pgbouncer.ini");
-    let pooler = Server::start("pgbouncer", &[&ini], folder.path(), port);
+    let pooler = Server::start("pgbouncer", folder.path(), |port| {
+        let settings = changed(
+            &read("k8s/components/pgbouncer/pgbouncer.ini"),
+            &[
+                ("listen_addr = *", "listen_addr = 127.0.0.1".to_owned()),
+                ("listen_port = 6432", format!("listen_port = {port}")),
+                ("/etc/pgbouncer/secret/userlist.txt", at("userlist.txt")),
+                ("/etc/pgbouncer/upstream/upstream.ini", at("upstream.ini")),
+            ],
+        );
+        let ini = folder.path().join("pgbouncer.ini");
+        fs::write(&ini, settings).expect("a file");
+        ini
+    });
     let url = |password: &str| format!("postgres://{role}:{password}@{}/phagen", pooler.address());
     // Refuses a pooler that mixes up prepared statements.
     let store = PostgresStore::open(&url(password), 8).await;
@@ -183,7 +207,7 @@ fn asked(stream: &mut BufReader<TcpStream>, line: &str) -> String {
 
 #[test]
 fn redis_takes_its_settings_and_asks_for_the_password() {
-    let (folder, made, port) = (open_folder(), made(), free_port());
+    let (folder, made) = (open_folder(), made());
     let users = folder.path().join("users.acl");
     let acl = made.read("k8s/secret/users.acl");
     fs::write(&users, &acl).expect("a file");
@@ -194,9 +218,11 @@ fn redis_takes_its_settings_and_asks_for_the_password() {
             ("dir /data", format!("dir {}", folder.path().display())),
         ],
     );
-    let file = folder.path().join("redis.conf");
-    fs::write(&file, format!("{settings}bind 127.0.0.1\nport {port}\n")).expect("a file");
-    let redis = Server::start("redis-server", &[&file], folder.path(), port);
+    let redis = Server::start("redis-server", folder.path(), |port| {
+        let file = folder.path().join("redis.conf");
+        fs::write(&file, format!("{settings}bind 127.0.0.1\nport {port}\n")).expect("a file");
+        file
+    });
     let stream = TcpStream::connect(redis.address()).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
     let mut stream = BufReader::new(stream);

@@ -13,7 +13,8 @@ use crate::{
     row::{failed, from_json, milliseconds, number, priority, tenant, to_json},
 };
 
-/// Moves the row that `$due` found and tells of it.
+/// Moves the row that `$due` found and tells of it. A plan made while the queue was empty is kept, so
+/// the row is found by its key alone: no join, and the state in words that no partial index answers.
 macro_rules! claim {
     ($due:literal) => {
         concat!(
@@ -26,7 +27,7 @@ macro_rules! claim {
         lease_token = $1,
         lease_until = clock() + $2 * interval '1 millisecond',
         locked_by = $3
-    from due where job.id = due.id and job.state = 'queued'
+    where job.id = (select id from due) and coalesce(job.state, '') = 'queued'
     returning job.id, request, attempt, max_attempts, n_events, lease_until, created_at, priority,
         tenant, trace_parent
 ), told as (
@@ -45,7 +46,7 @@ from claimed"
 /// The oldest of each priority are compared first; then the best is taken, or the next best where
 /// others hold it: claimers walk past each other instead of waiting. The attempt counts before it
 /// runs: a guest that kills the process must still use one up.
-const CLAIM: &str = claim!(
+pub const CLAIM: &str = claim!(
     "
 with lane as (
     select class.priority, oldest.run_at + class.priority * $4 * interval '1 millisecond' as rank
@@ -77,7 +78,7 @@ const TAKE_TURN: &str = "select pg_advisory_xact_lock(x'70686167656e6a62'::bigin
 /// As above, by tenant: from one waiting tenant to the next, and of each that has room ($5) the oldest
 /// of each priority. A tenant without room costs one step, however many of its jobs wait. No other
 /// claim by turns is under way, so the row is locked only where it is changed.
-const CLAIM_FAIRLY: &str = claim!(
+pub const CLAIM_FAIRLY: &str = claim!(
     "
 with recursive waiting (name) as (
     (select tenant from job where state = 'queued' order by tenant limit 1)

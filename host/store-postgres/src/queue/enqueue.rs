@@ -68,7 +68,7 @@ const TAKE_TURN: &str = "
 select pg_advisory_xact_lock(hashtextextended('phagen queued ' || $1, 0))";
 
 /// As far as it matters. In the order of the index, so that no other way looks shorter.
-const COUNT_QUEUED: &str = "
+pub const COUNT_QUEUED: &str = "
 select count(*) from (
     select from job where state = 'queued' and tenant = $1
     order by priority, run_at, id limit $2

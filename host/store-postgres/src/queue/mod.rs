@@ -3,9 +3,9 @@
 //! connection is free. What a guard turned away is told apart afterwards.
 
 mod cancel;
-mod claim;
+pub(crate) mod claim;
 mod ending;
-mod enqueue;
+pub(crate) mod enqueue;
 mod event;
 mod lease;
 mod listing;

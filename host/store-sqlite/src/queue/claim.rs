@@ -39,7 +39,7 @@ returning id, request, attempt, max_attempts, lease_until, created_at, priority,
 /// Atomic by the single writer. The oldest of each priority are compared. The index is named because
 /// the planner, seeing `state = …`, would take another and sort the whole backlog. The attempt counts
 /// before it runs: a guest that kills the process must still use one up.
-const CLAIM: &str = claim!(
+pub const CLAIM: &str = claim!(
     "
 with class (priority) as (values (1), (2), (3), (4))",
     "
@@ -53,7 +53,7 @@ with class (priority) as (values (1), (2), (3), (4))",
 
 /// As above, by tenant: from one waiting tenant to the next, and of each that has room (?5) the oldest
 /// of each priority. A tenant without room costs one step, however many of its jobs wait.
-const CLAIM_FAIRLY: &str = claim!(
+pub const CLAIM_FAIRLY: &str = claim!(
     "
 with recursive class (priority) as (values (1), (2), (3), (4)),
 waiting (name) as (

@@ -2,7 +2,7 @@
 //! event. What a guard turns away is told apart afterwards, inside the same transaction.
 
 mod cancel;
-mod claim;
+pub(crate) mod claim;
 mod ending;
 mod enqueue;
 mod event;

@@ -228,7 +228,7 @@ pub async fn a_job_too_many_of_a_tenant_is_turned_away(harness: &dyn Harness) {
 pub async fn of_many_submissions_at_once_no_more_are_let_in_than_may_wait(harness: &dyn Harness) {
     const MAX_QUEUED: u32 = 7;
     let mut submitters = JoinSet::new();
-    for _ in 0..30 {
+    for _ in 0..12 {
         let store = harness.store();
         submitters.spawn(async move {
             let job = NewJob {

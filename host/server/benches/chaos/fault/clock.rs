@@ -21,7 +21,10 @@ const OFF: [(usize, &str); 2] = [(0, "+3600"), (1, "-3600")];
 const N_LONG: usize = 3;
 
 pub(crate) async fn of(kit: &Arc<Kit>, engine: Engine, size: Size) -> Result<Figures> {
-    let place = Place::new(kit, engine).await?;
+    let mut place = Place::new(kit, engine).await?;
+    if engine == Engine::Postgres {
+        place.lease_long();
+    }
     let library = variable("PHAGEN_TEST_FAKETIME")?;
     let source = SlowSource::start().await?;
     let dress = |number, command: &mut Command| put_off(number, command, &library);

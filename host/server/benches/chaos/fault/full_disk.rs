@@ -41,7 +41,8 @@ const MAX_REQUESTS: usize = 20_000;
 
 /// An import finds no room. What served goes on, and once there is room it succeeds.
 pub(crate) async fn of_index(kit: &Arc<Kit>, size: Size) -> Result<Figures> {
-    let place = Place::on_small_disk(kit, "index", INDEX_DISK).await?;
+    let mut place = Place::on_small_disk(kit, "index", INDEX_DISK).await?;
+    place.lease_long();
     let (mut cluster, _source) = begin(&place, size).await?;
     let mut jobs = Jobs::default();
     let imported = import_on_full_disk(&place, &cluster, &mut jobs, size).await;

@@ -130,6 +130,11 @@ impl Place {
         self.settings.push((name, value.into()));
     }
 
+    /// For faults in which no lease has to run out: on a busy machine a short one may do so by itself.
+    pub(crate) fn lease_long(&mut self) {
+        self.set("PHAGEN_WORKER__LEASE_SECONDS", "15");
+    }
+
     pub(crate) fn kit(&self) -> &Kit {
         &self.kit
     }

@@ -32,7 +32,7 @@ const N_CLIENTS: usize = 8;
 /// Between two requests of one client.
 const PAUSE: Duration = Duration::from_millis(5);
 /// For as long it takes requests after SIGTERM, so that who sends them learns of it.
-const DRAIN_SECONDS: &str = "2";
+const DRAIN_SECONDS: &str = "5";
 
 pub(crate) async fn of(kit: &Arc<Kit>, engine: Engine, size: Size) -> Result<Figures> {
     let mut place = Place::new(kit, engine).await?;

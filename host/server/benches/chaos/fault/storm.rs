@@ -47,6 +47,7 @@ pub(crate) async fn of_kills(kit: &Arc<Kit>, engine: Engine, size: Size) -> Resu
 pub(crate) async fn of_stops(kit: &Arc<Kit>, engine: Engine, size: Size) -> Result<Figures> {
     let mut place = Place::new(kit, engine).await?;
     place.set("PHAGEN_WORKER__DRAIN_SECONDS", "0");
+    place.lease_long();
     let (mut cluster, _source) = begin(&place, size).await?;
     let mut jobs = Jobs::default();
     jobs.submit(&cluster.api.caller, size.n_jobs).await?;
@@ -103,10 +104,9 @@ async fn kill_until_ended(cluster: &mut Cluster, place: &Place, jobs: &Jobs) -> 
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = kill.tick() => {
-                cluster.kill(place, chance.random_range(0..cluster.n_workers()))?;
-                n_killed += 1;
-            }
+            // First the look: where starts are slow both are always due, and a poison job must not end
+            // unseen.
+            biased;
             _ = look.tick() => {
                 for victim in poisoned(cluster, place, jobs).await? {
                     cluster.kill(place, victim)?;
@@ -116,6 +116,10 @@ async fn kill_until_ended(cluster: &mut Cluster, place: &Place, jobs: &Jobs) -> 
                 if place.n_open().await? == 0 {
                     break;
                 }
+            }
+            _ = kill.tick() => {
+                cluster.kill(place, chance.random_range(0..cluster.n_workers()))?;
+                n_killed += 1;
             }
         }
         if begun.elapsed() > PATIENCE {

@@ -84,6 +84,7 @@ async fn an_index_is_built_once_fetched_by_all_and_swapped_while_they_work() {
         &["--workers", "0"],
         &cluster.settings(&shared),
     );
+    server.until_ready().await;
     let one = machine_with_an_empty_disk();
     let workers = [worker(&cluster, &one, &shared)];
     let [first] = published(&cluster).await[..] else {
